@@ -1,0 +1,122 @@
+"""Commands on agents."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+
+from supportix.commands.actors import Actor
+from supportix.commands.desk import Outcome, SupportDesk, Work
+from supportix.commands.tickets import Tickets
+from supportix.domain.agent import Agent, Availability, register_agent
+from supportix.domain.ids import AgentId, DepartmentId
+from supportix.identity.roles import Permission, Role
+from supportix.store.committer import Command
+from supportix.store.errors import VersionConflict
+
+
+class RegisterAgent(msgspec.Struct, frozen=True, kw_only=True):
+    agent_id: AgentId
+    name: str
+    department_ids: tuple[DepartmentId, ...]
+    capacity: int
+
+
+class AgentAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The agent right after a command."""
+
+    agent_id: UUID
+    department_ids: tuple[UUID, ...]
+    availability: Availability
+    capacity: int
+    open_work: int
+    version: int
+
+    @classmethod
+    def of(cls, agent: Agent) -> "AgentAnswer":
+        return cls(
+            agent_id=agent.id,
+            department_ids=agent.department_ids,
+            availability=agent.availability,
+            capacity=agent.capacity,
+            open_work=agent.open_work,
+            version=agent.version,
+        )
+
+
+Beside = Callable[[psycopg.AsyncConnection[Any]], Awaitable[None]]
+
+
+class Agents:
+    """Carries out commands on agents."""
+
+    def __init__(self, desk: SupportDesk, tickets: Tickets) -> None:
+        self._desk = desk
+        self._tickets = tickets
+
+    async def register(
+        self, command: RegisterAgent, actor: Actor, envelope: Command, create_account: Beside, *, at: datetime
+    ) -> Outcome:
+        """Register the agent and create its account, both or neither.
+
+        Refused: Forbidden, UnknownDepartment, CapacityOutOfRange, and what `create_account` refuses.
+        """
+        actor.must_have(Permission.AGENTS_MANAGE)
+        for department_id in command.department_ids:
+            await self._tickets.must_be_department(department_id)
+        agent = register_agent(
+            command.agent_id,
+            name=command.name,
+            department_ids=command.department_ids,
+            capacity=command.capacity,
+            at=at,
+        )
+
+        async def decide(work: Work) -> AgentAnswer:
+            work.add(agent)
+            return AgentAnswer.of(agent)
+
+        return await self._desk.carry_out_beside(envelope, decide, create_account)
+
+    async def change_availability(
+        self, agent_id: UUID, availability: Availability, actor: Actor, envelope: Command, version: int | None,
+        *, at: datetime,
+    ) -> Outcome:
+        """Agents change their own, admins anybody's. Refused: Forbidden, NotFound, VersionConflict."""
+        own = actor.role is Role.AGENT and actor.id == agent_id
+        actor.must_have(Permission.AGENTS_OWN_AVAILABILITY if own else Permission.AGENTS_MANAGE)
+        return await self._change(
+            agent_id, envelope, version, lambda agent: agent.change_availability(availability, at=at)
+        )
+
+    async def change_capacity(
+        self, agent_id: UUID, capacity: int, actor: Actor, envelope: Command, version: int | None, *, at: datetime
+    ) -> Outcome:
+        """Refused: Forbidden, NotFound, VersionConflict, CapacityOutOfRange."""
+        actor.must_have(Permission.AGENTS_MANAGE)
+        return await self._change(agent_id, envelope, version, lambda agent: agent.change_capacity(capacity, at=at))
+
+    async def change_departments(
+        self, agent_id: UUID, department_ids: tuple[DepartmentId, ...], actor: Actor, envelope: Command,
+        version: int | None, *, at: datetime,
+    ) -> Outcome:
+        """Refused: Forbidden, NotFound, VersionConflict, UnknownDepartment."""
+        actor.must_have(Permission.AGENTS_MANAGE)
+        for department_id in department_ids:
+            await self._tickets.must_be_department(department_id)
+        unique = tuple(dict.fromkeys(department_ids))
+        return await self._change(agent_id, envelope, version, lambda agent: agent.change_departments(unique, at=at))
+
+    async def _change(
+        self, agent_id: UUID, envelope: Command, version: int | None, change: Callable[[Agent], Agent]
+    ) -> Outcome:
+        async def decide(work: Work) -> AgentAnswer:
+            agent = await work.load(Agent, agent_id)
+            if version not in (None, agent.version):
+                raise VersionConflict(f"version {version} was expected, it is {agent.version} now")
+            return AgentAnswer.of(change(agent))
+
+        return await self._desk.carry_out(envelope, decide)

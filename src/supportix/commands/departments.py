@@ -1,0 +1,144 @@
+"""Commands on departments."""
+
+import unicodedata
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+from uuid_utils.compat import uuid7
+
+from supportix.commands.actors import Actor
+from supportix.commands.desk import Outcome, SupportDesk, Work
+from supportix.domain.department import Department, DepartmentNameTaken, create_department
+from supportix.domain.errors import InvalidInput
+from supportix.domain.ids import TRIAGE_DEPARTMENT_ID, DepartmentId
+from supportix.identity.roles import Permission
+from supportix.policies import POLICIES
+from supportix.store.committer import Command
+from supportix.store.errors import VersionConflict
+
+_NAMES = "department"
+
+
+class DepartmentAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The department right after a command."""
+
+    department_id: UUID
+    name: str
+    policy: str
+    paused: bool
+    version: int
+
+    @classmethod
+    def of(cls, department: Department) -> "DepartmentAnswer":
+        return cls(
+            department_id=department.id,
+            name=department.name,
+            policy=department.policy,
+            paused=department.paused,
+            version=department.version,
+        )
+
+
+class UnknownPolicy(InvalidInput):
+    """There is no such assignment policy."""
+
+
+class Departments:
+    """Carries out commands on departments."""
+
+    def __init__(self, desk: SupportDesk) -> None:
+        self._desk = desk
+
+    async def create(self, name: str, policy: str, actor: Actor, envelope: Command, *, at: datetime) -> Outcome:
+        """Refused: Forbidden, UnknownPolicy, DepartmentNameMissing, DepartmentNameTaken."""
+        actor.must_have(Permission.DEPARTMENTS_MANAGE)
+        must_be_policy(policy)
+        department = create_department(DepartmentId(uuid7()), name=name, policy=policy, at=at)
+
+        async def decide(work: Work) -> DepartmentAnswer:
+            work.add(department)
+            return DepartmentAnswer.of(department)
+
+        return await self._desk.carry_out_beside(envelope, decide, claim_name(department.id, name))
+
+    async def rename(
+        self, department_id: UUID, name: str, actor: Actor, envelope: Command, version: int | None, *, at: datetime
+    ) -> Outcome:
+        """Refused: Forbidden, NotFound, VersionConflict, DepartmentNameTaken."""
+        decide = self._change(department_id, actor, version, lambda department: department.rename(name, at=at))
+        return await self._desk.carry_out_beside(envelope, decide, claim_name(department_id, name))
+
+    async def change_policy(
+        self, department_id: UUID, policy: str, actor: Actor, envelope: Command, version: int | None, *, at: datetime
+    ) -> Outcome:
+        """Refused: Forbidden, NotFound, VersionConflict, UnknownPolicy."""
+        must_be_policy(policy)
+        decide = self._change(department_id, actor, version, lambda each: each.change_policy(policy, at=at))
+        return await self._desk.carry_out(envelope, decide)
+
+    async def pause(
+        self, department_id: UUID, paused: bool, reason: str, actor: Actor, envelope: Command, version: int | None,
+        *, at: datetime,
+    ) -> Outcome:
+        """Stop or resume giving the department's tickets out. Refused: Forbidden, NotFound, VersionConflict."""
+
+        def change(department: Department) -> Department:
+            if paused:
+                return department.pause_assignment(reason=reason, at=at)
+            return department.resume_assignment(at=at)
+
+        return await self._desk.carry_out(envelope, self._change(department_id, actor, version, change))
+
+    async def ensure_triage(self, *, at: datetime) -> None:
+        """Create the department for tickets that name none, unless it is there."""
+        if await self._desk.reading.stream(TRIAGE_DEPARTMENT_ID):
+            return
+        triage = create_department(TRIAGE_DEPARTMENT_ID, name="Triage", policy="round_robin", at=at)
+
+        async def decide(work: Work) -> DepartmentAnswer:
+            work.add(triage)
+            return DepartmentAnswer.of(triage)
+
+        try:
+            await self._desk.carry_out_beside(Command(), decide, claim_name(triage.id, "Triage"))
+        except (VersionConflict, DepartmentNameTaken):
+            return  # Another process that starts at the same time has made it.
+
+    @staticmethod
+    def _change(
+        department_id: UUID, actor: Actor, version: int | None, change: Callable[[Department], Department]
+    ) -> Callable[[Work], Any]:
+        async def decide(work: Work) -> DepartmentAnswer:
+            actor.must_have(Permission.DEPARTMENTS_MANAGE)
+            department = await work.load(Department, department_id)
+            if version not in (None, department.version):
+                raise VersionConflict(f"version {version} was expected, it is {department.version} now")
+            return DepartmentAnswer.of(change(department))
+
+        return decide
+
+
+def must_be_policy(policy: str) -> None:
+    """Refused: UnknownPolicy."""
+    if policy not in POLICIES:
+        raise UnknownPolicy(f"policy {policy!r} was given; one of these was expected: {', '.join(sorted(POLICIES))}")
+
+
+def claim_name(holder_id: UUID, name: str) -> Callable[[psycopg.AsyncConnection[Any]], Any]:
+    """Claims a department's name in the transaction that names it, and lets go of its former one."""
+    key = unicodedata.normalize("NFKC", name).strip().casefold()
+
+    async def claim(connection: psycopg.AsyncConnection[Any]) -> None:
+        await connection.execute("DELETE FROM unique_names WHERE scope = %s AND holder_id = %s", (_NAMES, holder_id))
+        cursor = await connection.execute(
+            "INSERT INTO unique_names (scope, key, holder_id) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+            (_NAMES, key, holder_id),
+        )
+        if cursor.rowcount == 0:
+            raise DepartmentNameTaken(f"a department is called {name!r} already; another name was expected")
+
+    return claim

@@ -1,0 +1,13 @@
+"""Every fact that can stand in the event log, by its stored name."""
+
+from collections.abc import Mapping
+
+from supportix.domain import agent, department, ticket
+from supportix.domain.aggregate import Fact
+
+FACTS: Mapping[str, type[Fact]] = {
+    fact.TOPIC: fact
+    for module in (ticket, agent, department)
+    for fact in vars(module).values()
+    if isinstance(fact, type) and issubclass(fact, Fact) and "TOPIC" in vars(fact)
+}

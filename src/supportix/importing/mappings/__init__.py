@@ -1,0 +1,1 @@
+"""The mappings that ship with Supportix, one TOML file for each source system."""

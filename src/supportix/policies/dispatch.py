@@ -1,0 +1,304 @@
+"""The dispatch board: what is waiting, who can take it, and who gets it.
+
+Folded from the log by the assigner, the audit and the importer alike, so that each sees what the others saw. Consumes
+the events of departments and agents, and those of tickets that enter or leave a queue.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sortedcontainers import SortedDict, SortedList
+
+from supportix.domain.agent import Agent, Availability
+from supportix.domain.aggregate import DomainEvent
+from supportix.domain.department import Department
+from supportix.domain.ids import AgentId, TicketId
+from supportix.domain.ticket import (
+    AssignedBy,
+    ConsideredAgent,
+    Reasons,
+    Ticket,
+    TicketAssigned,
+    WaitingTicket,
+    waiting_after,
+)
+from supportix.policies.assignment import POLICIES, AssignmentPolicy, Candidate, Key
+
+CANDIDATES_KEPT = 5
+
+
+class Decision(NamedTuple):
+    """A ticket given to an agent: two events that are only ever saved together."""
+
+    claim: DomainEvent
+    reservation: DomainEvent
+
+
+def exclusion(agent: Agent) -> str | None:
+    """Why an agent of the department can't take a ticket now; None where it can."""
+    if agent.availability is not Availability.ONLINE:
+        return agent.availability.value
+    return "at capacity" if agent.free == 0 else None
+
+
+class Pool:
+    """The agents of one department, ordered by its policy. Choosing costs O(log n) in their number."""
+
+    def __init__(self, policy: AssignmentPolicy) -> None:
+        self.policy = policy
+        self.turns: dict[UUID, int] = {}
+        self.members: dict[UUID, Agent] = {}
+        self._eligible: SortedDict[Key, Candidate] = SortedDict()
+        self._keys: dict[UUID, Key] = {}
+        self._excluded: dict[UUID, str] = {}
+        self._exclusions: Counter[str] = Counter()
+
+    def place(self, agent: Agent) -> None:
+        """Put an agent where it belongs now."""
+        self.remove(agent.id)
+        self.members[agent.id] = agent
+        reason = exclusion(agent)
+        if reason is not None:
+            self._excluded[agent.id] = reason
+            self._exclusions[reason] += 1
+            return
+        candidate = self.candidate(agent)
+        key = self.policy.key(candidate)
+        self._keys[agent.id] = key
+        self._eligible[key] = candidate
+
+    def remove(self, agent_id: UUID) -> None:
+        self.members.pop(agent_id, None)
+        key = self._keys.pop(agent_id, None)
+        if key is not None:
+            del self._eligible[key]
+        reason = self._excluded.pop(agent_id, None)
+        if reason is not None:
+            self._exclusions[reason] -= 1
+
+    def follow(self, policy: AssignmentPolicy) -> None:
+        """Order the agents by another policy."""
+        self.policy = policy
+        for agent in list(self.members.values()):
+            self.place(agent)
+
+    def candidate(self, agent: Agent) -> Candidate:
+        return Candidate(AgentId(agent.id), agent.open_work, agent.capacity, self.turns.get(agent.id, 0))
+
+    def has_free_agent(self) -> bool:
+        return bool(self._eligible)
+
+    def first(self, count: int) -> list[Candidate]:
+        """The first few in the policy's order; the first of them is the one to choose."""
+        return [self._eligible.values()[n] for n in range(min(count, len(self._eligible)))]
+
+    def reasons(self, based_on: int) -> Reasons:
+        """Why the first agent is chosen. At least one is eligible."""
+        first = self.first(CANDIDATES_KEPT)
+        tie_break = self.policy.explain(first[0], first[1]) if len(first) > 1 else "the only one who can take it"
+        return Reasons(
+            policy=self.policy.name,
+            policy_version=self.policy.version,
+            based_on=based_on,
+            eligible=len(self._eligible),
+            candidates=tuple(ConsideredAgent(c.agent_id, c.open_work, c.capacity, c.last_turn) for c in first),
+            excluded={reason: count for reason, count in sorted(self._exclusions.items()) if count},
+            tie_break=tie_break,
+        )
+
+
+class DispatchBoard:
+    """Queues, pools and agents of all departments as of one position of the log."""
+
+    def __init__(self) -> None:
+        self.position = 0
+        self.departments: dict[UUID, Department] = {}
+        self.agents: dict[UUID, Agent] = {}
+        self.waiting: dict[UUID, WaitingTicket] = {}
+        self._pools: dict[UUID, Pool] = {}
+        self._queues: dict[UUID, SortedList[tuple[tuple[int, datetime, int], UUID]]] = {}
+        self._ready: set[UUID] = set()
+
+    def fold(self, position: int, event: DomainEvent) -> None:
+        """Take in the event at the next position. What was decided on but not saved must have been discarded."""
+        self.position = position
+        kind = event.fact.AGGREGATE
+        if kind is Ticket:
+            self._fold_ticket(position, event)
+        elif kind is Agent:
+            self._fold_agent(event)
+        elif kind is Department:
+            self._fold_department(event)
+
+    def restore(
+        self,
+        position: int,
+        departments: Iterable[Department],
+        agents: Iterable[Agent],
+        waiting: Iterable[WaitingTicket],
+        turns: Iterable[tuple[UUID, UUID, int]],
+    ) -> None:
+        """Start from read models instead of from the first event. `turns`: department, agent, position of its turn."""
+        self.position = position
+        for department in departments:
+            self.departments[department.id] = department
+            self._apply_policy(department)
+        for department_id, agent_id, turn in turns:
+            self.pool(department_id).turns[agent_id] = turn
+        for agent in agents:
+            self.agents[agent.id] = agent
+            self._place(agent)
+        for ticket in waiting:
+            self._enqueue(ticket)
+
+    def ready(self) -> list[UUID]:
+        """Departments where a ticket waits and an agent could take it."""
+        ready = []
+        for department_id in list(self._ready):
+            if not self._queues.get(department_id) or not self.pool(department_id).has_free_agent():
+                self._ready.discard(department_id)
+            elif not self._paused(department_id):
+                ready.append(department_id)
+        return ready
+
+    def decide(self, department_ids: Sequence[UUID], *, at: datetime, by: AssignedBy, limit: int) -> list[Decision]:
+        """Give up to `limit` waiting tickets of these departments to their agents, in the queues' order.
+
+        Each choice knows the log up to this board's position and the choices before it in this list, nothing else.
+        The board itself doesn't change: save the decisions, then fold what the log says.
+        """
+        trial = _Trial(self)
+        decisions: list[Decision] = []
+        for department_id in department_ids:
+            pool = self.pool(department_id)
+            for _, ticket_id in self._queues.get(department_id, ())[: limit - len(decisions)]:
+                if not pool.has_free_agent():
+                    break
+                ticket = self.waiting[ticket_id]
+                reasons = pool.reasons(self.position)
+                agent_id = reasons.candidates[0].agent_id
+                claim = ticket.claim(agent_id, reasons=reasons, by=by, at=at)
+                decisions.append(Decision(claim, trial.give(ticket, agent_id, at=at)))
+        trial.undo()
+        return decisions
+
+    def pool(self, department_id: UUID) -> Pool:
+        pool = self._pools.get(department_id)
+        if pool is None:
+            pool = self._pools[department_id] = Pool(POLICIES["round_robin"])
+        return pool
+
+    def queue_length(self, department_id: UUID) -> int:
+        return len(self._queues.get(department_id, ()))
+
+    def _paused(self, department_id: UUID) -> bool:
+        department = self.departments.get(department_id)
+        return department is None or department.paused
+
+    def _fold_ticket(self, position: int, event: DomainEvent) -> None:
+        fact = event.fact
+        before = self.waiting.get(event.originator_id)
+        if before is not None:
+            if event.originator_version <= before.version:
+                return
+            self._dequeue(before)
+        after = waiting_after(event, before)
+        if after is not None:
+            self._enqueue(after)
+        if isinstance(fact, TicketAssigned):
+            self._take_turn(fact, position)
+
+    def _take_turn(self, fact: TicketAssigned, position: int) -> None:
+        pool = self.pool(fact.department_id)
+        pool.turns[fact.agent_id] = position
+        if fact.agent_id in pool.members:
+            pool.place(pool.members[fact.agent_id])
+
+    def _fold_agent(self, event: DomainEvent) -> None:
+        known = self.agents.get(event.originator_id)
+        if known is not None and event.originator_version <= known.version:
+            return
+        former = known.department_ids if known is not None else ()
+        agent = event.mutate(known)
+        if not isinstance(agent, Agent):
+            raise TypeError(f"stream {event.originator_id} is not an agent's")
+        self.agents[agent.id] = agent
+        for department_id in former:
+            if department_id not in agent.department_ids:
+                self.pool(department_id).remove(agent.id)
+        self._place(agent)
+
+    def _place(self, agent: Agent) -> None:
+        for department_id in agent.department_ids:
+            self.pool(department_id).place(agent)
+            self._ready.add(department_id)
+
+    def _fold_department(self, event: DomainEvent) -> None:
+        known = self.departments.get(event.originator_id)
+        if known is not None and event.originator_version <= known.version:
+            return
+        department = event.mutate(known)
+        if not isinstance(department, Department):
+            raise TypeError(f"stream {event.originator_id} is not a department's")
+        self.departments[department.id] = department
+        self._apply_policy(department)
+
+    def _apply_policy(self, department: Department) -> None:
+        pool = self.pool(department.id)
+        policy = POLICIES.get(department.policy)
+        if policy is not None and pool.policy is not policy:
+            pool.follow(policy)
+        self._ready.add(department.id)
+
+    def _enqueue(self, ticket: WaitingTicket) -> None:
+        self.waiting[ticket.ticket_id] = ticket
+        queue = self._queues.get(ticket.department_id)
+        if queue is None:
+            queue = self._queues[ticket.department_id] = SortedList()
+        queue.add((ticket.order, ticket.ticket_id))
+        self._ready.add(ticket.department_id)
+
+    def _dequeue(self, ticket: WaitingTicket) -> None:
+        del self.waiting[TicketId(ticket.ticket_id)]
+        self._queues[ticket.department_id].remove((ticket.order, ticket.ticket_id))
+
+
+class _Trial:
+    """Choices that are not saved yet, laid over a board so that the next choice sees them."""
+
+    def __init__(self, board: DispatchBoard) -> None:
+        self._board = board
+        self._agents: dict[UUID, Agent] = {}
+        self._turns: dict[tuple[UUID, UUID], int | None] = {}
+        self._given = 0
+
+    def give(self, ticket: WaitingTicket, agent_id: AgentId, *, at: datetime) -> DomainEvent:
+        """Reserve the ticket's work on the agent; returns that event."""
+        agent = self._agents.get(agent_id)
+        if agent is None:
+            agent = self._agents[agent_id] = self._board.agents[agent_id].copy()
+        agent.reserve(ticket.ticket_id, ticket.department_id, at=at)
+        (reservation,) = agent.collect_events()
+        self._given += 1
+        pool = self._board.pool(ticket.department_id)
+        self._turns.setdefault((ticket.department_id, agent_id), pool.turns.get(agent_id))
+        pool.turns[agent_id] = self._board.position + 2 * self._given
+        self._place(agent)
+        return reservation
+
+    def undo(self) -> None:
+        for (department_id, agent_id), turn in self._turns.items():
+            turns = self._board.pool(department_id).turns
+            if turn is None:
+                del turns[agent_id]
+            else:
+                turns[agent_id] = turn
+        for agent_id in self._agents:
+            self._place(self._board.agents[agent_id])
+
+    def _place(self, agent: Agent) -> None:
+        for department_id in agent.department_ids:
+            self._board.pool(department_id).place(agent)

@@ -1,0 +1,1 @@
+"""Long-running work under leases: giving tickets out, relaying events, auditing."""

@@ -1,0 +1,124 @@
+"""The assigner: gives waiting tickets to agents as soon as there is one who can take them.
+
+Follows the log on a dispatch board. Emits TicketAssigned on the ticket's stream and WorkReserved on the agent's, many
+pairs in one append that is fenced by the assigner's lease. Where anything changed under it nothing is written, and it
+decides again on what it then knows.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from supportix.commands.desk import SupportDesk, stored
+from supportix.domain.agent import Agent
+from supportix.domain.department import Department
+from supportix.domain.ids import DepartmentId, TicketId
+from supportix.domain.ticket import AssignedBy, Priority, WaitingTicket
+from supportix.policies.dispatch import DispatchBoard
+from supportix.store.committer import Command, Fence, GroupCommitter
+from supportix.store.errors import VersionConflict
+from supportix.store.feed import PAGE, LogFeed
+
+LEASE = "assigner"
+MOST_PER_APPEND = 200
+PACE_SECONDS = 0.005
+
+_log = structlog.get_logger(__name__)
+
+
+class Assigner:
+    """The one who gives out tickets, as long as it holds the lease."""
+
+    def __init__(
+        self,
+        desk: SupportDesk,
+        committer: GroupCommitter,
+        feed: LogFeed,
+        fence: Fence,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._desk = desk
+        self._committer = committer
+        self._feed = feed
+        self._fence = fence
+        self._clock = clock
+        self._limit = MOST_PER_APPEND
+        self.board = DispatchBoard()
+
+    async def run(self) -> None:
+        """Assign until cancelled. Raises LeaseLost when another owner has taken over."""
+        self.board = await board_from_read_models(self._desk)
+        while True:
+            if await self._catch_up():
+                continue
+            ready = self.board.ready()
+            if ready:
+                await self._assign(ready)
+                await asyncio.sleep(PACE_SECONDS)
+            else:
+                await self._feed.wait(self.board.position)
+
+    async def _catch_up(self) -> bool:
+        """Take in what the log holds more. True where there may be still more."""
+        entries = await self._feed.after(self.board.position)
+        for entry in entries:
+            self.board.fold(entry.position, entry.event)
+        return len(entries) == PAGE
+
+    async def _assign(self, department_ids: list[UUID]) -> None:
+        decisions = self.board.decide(department_ids, at=self._clock(), by=AssignedBy.POLICY, limit=self._limit)
+        events = [stored(event) for decision in decisions for event in decision]
+        try:
+            appended = await self._committer.append(events, Command(fence=self._fence))
+        except VersionConflict:
+            self._limit = max(1, self._limit // 2)
+            return
+        self._limit = min(MOST_PER_APPEND, self._limit * 2)
+        while self.board.position < appended.last_position:
+            await self._catch_up()
+
+
+async def board_from_read_models(desk: SupportDesk) -> DispatchBoard:
+    """The board as of the read models' position, read in one snapshot; agents from their own streams.
+
+    Agents may be newer than that position: the board knows their versions and passes over what they hold already, and
+    it decides only after it has caught up with the log.
+    """
+    async with desk.pool.connection() as connection, connection.transaction():
+        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        position = await _one(connection, "SELECT coalesce(min(position), 0) FROM checkpoints")
+        departments = await _all(connection, "SELECT department_id FROM read_model.departments")
+        agents = await _all(connection, "SELECT agent_id FROM read_model.agent_load")
+        waiting = await _all(
+            connection, "SELECT ticket_id, version, department_id, priority, opened_at FROM read_model.department_queue"
+        )
+        turns = await _all(connection, "SELECT department_id, agent_id, last_turn FROM read_model.agent_turns")
+    board = DispatchBoard()
+    board.restore(
+        position,
+        [await desk.load(Department, row[0]) for row in departments],
+        [await desk.load(Agent, row[0]) for row in agents],
+        [
+            WaitingTicket(TicketId(ticket), version, DepartmentId(department), Priority(priority), opened_at)
+            for ticket, version, department, priority, opened_at in waiting
+        ],
+        turns,
+    )
+    _log.info("board restored", position=position, agents=len(agents), waiting=len(waiting))
+    return board
+
+
+async def _all(connection: Any, statement: str) -> list[tuple[Any, ...]]:
+    cursor = await connection.execute(statement)
+    rows: list[tuple[Any, ...]] = await cursor.fetchall()
+    return rows
+
+
+async def _one(connection: Any, statement: str) -> int:
+    return int((await _all(connection, statement))[0][0])
+
+

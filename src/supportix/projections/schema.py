@@ -1,0 +1,9 @@
+"""Every table of the read models, for migrations to find."""
+
+from supportix.projections.agent_load import agent_load, agent_turns
+from supportix.projections.department_queue import department_queue
+from supportix.projections.departments import departments
+from supportix.projections.ticket_list import tickets
+from supportix.projections.traffic_history import traffic_history
+
+TABLES = (tickets, department_queue, agent_load, agent_turns, departments, traffic_history)

@@ -1,0 +1,283 @@
+"""Group commit: what the commands of one process want to append is written together, in one durable transaction.
+
+Batching is natural: while one flush is under way the next one gathers, and it starts as soon as the first returns.
+Each command has its own outcome; a conflict of one leaves its neighbours alone. A flush whose outcome is unknown
+(connection lost during commit) is sent again: the store knows each command by its id and answers it once.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+import structlog
+from uuid_utils.compat import uuid7
+
+from supportix.store.arrays import ByteaArray, Int4Array, Int8Array, TextArray, UuidArray, register_arrays
+from supportix.store.errors import CommandReused, LeaseLost, StoreFull, StoreUnavailable, VersionConflict
+
+MAX_COMMANDS_PER_FLUSH = 512
+GIVE_UP_AFTER_SECONDS = 5.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Fence(msgspec.Struct, frozen=True):
+    """A lease that must still be held, under this epoch, for the command to be carried out."""
+
+    lease: str
+    epoch: int
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """Who wants something appended and why. The id makes a repeat harmless; equal ids must mean equal requests.
+
+    `fingerprint` tells whether a repeat is the same request; `answer` is kept and handed out to repeats.
+    """
+
+    id: UUID = msgspec.field(default_factory=uuid7)
+    actor_id: UUID | None = None
+    correlation_id: UUID | None = None
+    causation_id: UUID | None = None
+    trace_context: str | None = None
+    fingerprint: bytes | None = None
+    answer: bytes | None = None
+    fence: Fence | None = None
+
+
+class NewEvent(msgspec.Struct, frozen=True, gc=False):
+    """An event ready to be stored."""
+
+    stream_id: UUID
+    version: int
+    name: str
+    body: bytes
+
+
+class Appended(msgspec.Struct, frozen=True):
+    """Where a command's events stand in the log. `repeated`: it had been carried out before, with this answer."""
+
+    first_position: int
+    last_position: int
+    repeated: bool = False
+    answer: bytes | None = None
+
+
+class _Waiting:
+    __slots__ = ("command", "deadline", "done", "events", "streams")
+
+    def __init__(self, command: Command, events: Sequence[NewEvent], done: "asyncio.Future[Appended]") -> None:
+        self.command = command
+        self.events = events
+        self.done = done
+        self.deadline = time.monotonic() + GIVE_UP_AFTER_SECONDS
+        self.streams: dict[UUID, list[int]] = {}
+        for event in events:
+            span = self.streams.get(event.stream_id)
+            if span is None:
+                self.streams[event.stream_id] = [event.version - 1, event.version]
+            else:
+                span[1] = event.version
+
+
+APPEND = "SELECT * FROM append_events(" + ", ".join(["%s"] * 18) + ")"
+
+
+def append_parameters(batch: Sequence[_Waiting]) -> tuple[object, ...]:
+    """The parameters of the SQL function append_events for these commands, in its order."""
+    commands = [waiting.command for waiting in batch]
+    spans = [(n, stream, span) for n, w in enumerate(batch, 1) for stream, span in w.streams.items()]
+    events = [(n, event) for n, waiting in enumerate(batch, 1) for event in waiting.events]
+    return (
+        UuidArray.of([command.id for command in commands]),
+        ByteaArray.of([command.fingerprint for command in commands]),
+        ByteaArray.of([command.answer for command in commands]),
+        UuidArray.of([command.actor_id for command in commands]),
+        UuidArray.of([command.correlation_id for command in commands]),
+        UuidArray.of([command.causation_id for command in commands]),
+        TextArray.of([command.trace_context for command in commands]),
+        TextArray.of([command.fence.lease if command.fence else None for command in commands]),
+        Int8Array.of([command.fence.epoch if command.fence else None for command in commands]),
+        Int4Array.of([n for n, _, _ in spans]),
+        UuidArray.of([stream for _, stream, _ in spans]),
+        Int4Array.of([span[0] for _, _, span in spans]),
+        Int4Array.of([span[1] for _, _, span in spans]),
+        Int4Array.of([n for n, _ in events]),
+        UuidArray.of([event.stream_id for _, event in events]),
+        Int4Array.of([event.version for _, event in events]),
+        TextArray.of([event.name for _, event in events]),
+        ByteaArray.of([event.body for _, event in events]),
+    )
+
+
+class GroupCommitter:
+    """Appends for all writers of a process. Lives on the event loop that started it."""
+
+    def __init__(self, database_url: str, on_flush: Callable[[int], None] | None = None) -> None:
+        """`on_flush` is told the log's new head after each flush: a hint for those who follow the log."""
+        self._database_url = database_url
+        self._on_flush = on_flush
+        self._waiting: deque[_Waiting] = deque()
+        self._arrived = asyncio.Event()
+        self._connection: psycopg.AsyncConnection[tuple[object, ...]] | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="group-committer")
+
+    async def close(self) -> None:
+        """Flush what waits, then stop."""
+        while self._waiting:
+            await asyncio.sleep(0.005)
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def append(self, events: Sequence[NewEvent], command: Command) -> Appended:
+        """Write the events of one command, all or none, durably.
+
+        Refused: VersionConflict, CommandReused, StoreUnavailable, StoreFull. Raises LeaseLost where it is fenced.
+        """
+        waiting = _Waiting(command, events, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        self._arrived.set()
+        return await waiting.done
+
+    async def _run(self) -> None:
+        while True:
+            await self._arrived.wait()
+            batch = self._next_batch()
+            if not batch:
+                self._arrived.clear()
+                continue
+            await self._flush_with_care(batch)
+
+    def _next_batch(self) -> list[_Waiting]:
+        """The commands that wait, in order of arrival; of those that write the same stream only the first."""
+        batch: list[_Waiting] = []
+        held_back: list[_Waiting] = []
+        busy: set[UUID] = set()
+        while self._waiting and len(batch) < MAX_COMMANDS_PER_FLUSH:
+            waiting = self._waiting.popleft()
+            if waiting.done.cancelled():
+                continue
+            if busy.isdisjoint(waiting.streams):
+                batch.append(waiting)
+            else:
+                held_back.append(waiting)
+            busy.update(waiting.streams)
+        self._waiting.extendleft(reversed(held_back))
+        return batch
+
+    async def _flush_with_care(self, batch: list[_Waiting]) -> None:
+        """Flush; where the database is away, again until the deadline; where one command breaks it, one by one."""
+        while True:
+            try:
+                rows = await self._flush(batch)
+            except psycopg.errors.DiskFull as error:
+                _refuse(batch, StoreFull(str(error).splitlines()[0]))
+            except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
+                await self._forget_connection()
+                expired = [waiting for waiting in batch if time.monotonic() > waiting.deadline]
+                _refuse(expired, StoreUnavailable(f"nothing was written; try again in a moment ({type(error).__name__})"))
+                batch = [waiting for waiting in batch if waiting not in expired]
+                if batch:
+                    await asyncio.sleep(0.1)
+                    continue
+            except psycopg.Error as error:
+                _log.exception("flush refused", commands=len(batch))
+                await self._forget_connection()
+                if len(batch) > 1:
+                    for waiting in batch:
+                        await self._flush_with_care([waiting])
+                else:
+                    batch[0].done.set_exception(error)
+            else:
+                self._settle(batch, rows)
+            return
+
+    async def _flush(self, batch: Sequence[_Waiting]) -> list[tuple[object, ...]]:
+        if self._connection is None or self._connection.closed:
+            self._connection = await connect_for_append(self._database_url)
+        cursor = self._connection.cursor(binary=True)
+        await cursor.execute(APPEND, append_parameters(batch), prepare=True)
+        return await cursor.fetchall()
+
+    async def _forget_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(psycopg.Error):
+                await connection.close()
+
+    def _settle(self, batch: Sequence[_Waiting], rows: Sequence[tuple[object, ...]]) -> None:
+        head = 0
+        for row in rows:
+            waiting = batch[int(str(row[0])) - 1]
+            outcome = outcome_of(row, waiting.command)
+            if waiting.done.done():
+                continue
+            if isinstance(outcome, Appended):
+                head = max(head, outcome.last_position)
+                waiting.done.set_result(outcome)
+            else:
+                waiting.done.set_exception(outcome)
+        if head:
+            self.wake(head)
+
+    def wake(self, head: int) -> None:
+        """Tell those who follow the log that it has grown."""
+        if self._on_flush is not None:
+            self._on_flush(head)
+
+
+async def append_on(
+    connection: psycopg.AsyncConnection[Any], events: Sequence[NewEvent], command: Command
+) -> Appended:
+    """Append in a transaction that the caller has open, and which holds back all other writers until it ends.
+
+    Refused: VersionConflict, CommandReused. Raises LeaseLost where it is fenced.
+    """
+    register_arrays(connection)
+    waiting = _Waiting(command, events, asyncio.get_running_loop().create_future())
+    cursor = connection.cursor(binary=True)
+    await cursor.execute(APPEND, append_parameters([waiting]))
+    row = await cursor.fetchone()
+    outcome = outcome_of(row or (), command)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+async def connect_for_append(database_url: str) -> psycopg.AsyncConnection[tuple[object, ...]]:
+    """A connection whose plans go by index, whatever the tables' statistics were when it opened."""
+    connection = await psycopg.AsyncConnection.connect(
+        database_url, autocommit=True, options="-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+    )
+    register_arrays(connection)
+    return connection
+
+
+def outcome_of(row: Sequence[object], command: Command) -> Appended | Exception:
+    """What one row of append_events says of its command."""
+    _, outcome, first, last, fingerprint, answer = row
+    if outcome == "conflict":
+        return VersionConflict("another change was saved first; read the present state and decide again")
+    if outcome == "fenced":
+        return LeaseLost(f"lease {command.fence and command.fence.lease!r} has another owner")
+    if outcome == "repeated" and fingerprint != command.fingerprint:
+        return CommandReused("the same idempotency key came with another request; use a new key for a new request")
+    return Appended(int(str(first)), int(str(last)), outcome == "repeated", answer)  # type: ignore[arg-type]
+
+
+def _refuse(batch: Sequence[_Waiting], refusal: Exception) -> None:
+    for waiting in batch:
+        if not waiting.done.done():
+            waiting.done.set_exception(refusal)
