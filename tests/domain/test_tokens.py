@@ -251,6 +251,12 @@ def test_a_clock_that_was_set_back_does_not_refuse_a_token(signer):
     assert signer.verify_access(access(signer), NOW - timedelta(minutes=10)).account_id == ACCOUNT
 
 
+def test_the_clock_of_the_machine_is_never_read(signer):
+    for year in (1990, 2190):
+        now = NOW.replace(year=year)
+        assert signer.verify_access(access(signer, now=now, expires_at=now + ACCESS_LIFETIME), now).name == "Ann"
+
+
 def test_the_memory_of_seen_tokens_is_bounded():
     signer = TokenSigner(SECRET, ISSUER, AUDIENCE, cached_tokens=3)
     for _ in range(10):

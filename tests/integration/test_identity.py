@@ -596,7 +596,7 @@ async def test_a_disabled_account_is_out_at_once_and_can_be_let_in_again(app: Id
     with pytest.raises(AccountDisabled):
         await app.sessions.log_in(proved, now=NOW)
     with pytest.raises(AccountDisabled):
-        await app.log_in()
+        await app.accounts.authenticate("alice", PASSWORD, OFFICE, NOW)
     with pytest.raises(WrongCredentials):
         await app.log_in(password=WRONG)
     await app.accounts.enable(account.id)

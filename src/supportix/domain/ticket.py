@@ -104,8 +104,9 @@ class ConsideredAgent(msgspec.Struct, frozen=True, gc=False):
 class Reasons(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Why a policy chose this agent. Enough to prove the choice by replay.
 
-    `based_on` is the position of the log up to which the chooser knew it; beyond that it knew only the earlier events
-    of its own command. `candidates` are the first few in the policy's order, the chosen one first.
+    `based_on` is the position P of the log up to which the chooser knew it; beyond that it knew only the earlier
+    events of its own command, the n-th of which counts as standing at P + n. `candidates` are the first few in the
+    policy's order, the chosen one first.
     """
 
     policy: str

@@ -61,10 +61,10 @@ class AccountPage(msgspec.Struct, frozen=True):
 
 
 class Accounts:
-    """All methods that write take `connection`, an open one, to be part of the caller's transaction; else they commit.
+    """Methods that take a `connection`, an open one, are then part of the caller's transaction; else they commit.
 
     In a caller's transaction `disable`, `set_role` and `reset_password` come after the events are appended: they
-    hold a lock until the commit.
+    hold a lock until the commit. `prepare` comes before it begins, since hashing takes a while.
     """
 
     def __init__(self, pool: Pool) -> None:

@@ -154,21 +154,24 @@ class DispatchBoard:
         for ticket in waiting:
             self._enqueue(ticket)
 
-    def ready(self) -> list[UUID]:
+    def ready(self, *, even_paused: bool = False) -> list[UUID]:
         """Departments where a ticket waits and an agent could take it."""
         ready = []
         for department_id in list(self._ready):
             if not self._queues.get(department_id) or not self.pool(department_id).has_free_agent():
                 self._ready.discard(department_id)
-            elif not self._paused(department_id):
+            elif even_paused or not self._paused(department_id):
                 ready.append(department_id)
         return ready
 
-    def decide(self, department_ids: Sequence[UUID], *, at: datetime, by: AssignedBy, limit: int) -> list[Decision]:
+    def decide(
+        self, department_ids: Sequence[UUID], *, at: datetime, by: AssignedBy, limit: int, based_on: int | None = None
+    ) -> list[Decision]:
         """Give up to `limit` waiting tickets of these departments to their agents, in the queues' order.
 
-        Each choice knows the log up to this board's position and the choices before it in this list, nothing else.
-        The board itself doesn't change: save the decisions, then fold what the log says.
+        Each choice knows this board and the choices before it in this list, nothing else. The board itself doesn't
+        change: save the decisions, then fold what the log says. `based_on` is the last position of the log that is on
+        the board, where events that are not saved yet were folded after it.
         """
         trial = _Trial(self)
         decisions: list[Decision] = []
@@ -178,7 +181,7 @@ class DispatchBoard:
                 if not pool.has_free_agent():
                     break
                 ticket = self.waiting[ticket_id]
-                reasons = pool.reasons(self.position)
+                reasons = pool.reasons(self.position if based_on is None else based_on)
                 agent_id = reasons.candidates[0].agent_id
                 claim = ticket.claim(agent_id, reasons=reasons, by=by, at=at)
                 decisions.append(Decision(claim, trial.give(ticket, agent_id, at=at)))
@@ -190,6 +193,15 @@ class DispatchBoard:
         if pool is None:
             pool = self._pools[department_id] = Pool(POLICIES["round_robin"])
         return pool
+
+    def shift_turns(self, beyond: int, by: int) -> None:
+        """Events folded as standing right after position `beyond` were saved `by` positions further on."""
+        for pool in self._pools.values():
+            late = {agent_id: turn + by for agent_id, turn in pool.turns.items() if turn > beyond}
+            pool.turns.update(late)
+            for agent_id in late:
+                if agent_id in pool.members:
+                    pool.place(pool.members[agent_id])
 
     def queue_length(self, department_id: UUID) -> int:
         return len(self._queues.get(department_id, ()))
@@ -285,7 +297,7 @@ class _Trial:
         self._given += 1
         pool = self._board.pool(ticket.department_id)
         self._turns.setdefault((ticket.department_id, agent_id), pool.turns.get(agent_id))
-        pool.turns[agent_id] = self._board.position + 2 * self._given
+        pool.turns[agent_id] = self._board.position + 2 * self._given - 1  # Where the claim will stand.
         self._place(agent)
         return reservation
 

@@ -33,7 +33,7 @@ async def _keep_running(name: str, process: Process, leases: Leases) -> None:
             await _run_leased(process, fence, leases)
         except LeaseLost as loss:
             _log.warning("lease lost", process=name, why=str(loss))
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it was is logged, and the others go on.
             _log.exception("process failed; it starts again", process=name, pause_seconds=pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)

@@ -1,6 +1,7 @@
 """Tables of the event store: events, streams, commands, snapshots, leases, checkpoints and ticket number blocks."""
 
 from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, LargeBinary, Table, Text, Uuid, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from supportix.schema import metadata
 
@@ -94,6 +95,20 @@ ticket_number_blocks = Table(
     Column("year", Integer, primary_key=True),
     Column("next_number", BigInteger, nullable=False, server_default=text("1")),
 )
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("import_id", Uuid, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("mapping", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("first_numbers", JSONB, nullable=False),
+    Column("started_at", DateTime(timezone=True), nullable=False),
+    Column("finished_at", DateTime(timezone=True)),
+    Column("tickets", Integer, nullable=False),
+)
+"""Imports begun and finished. `first_numbers`: by year, the first of the ticket numbers set aside for it."""
 
 unique_names = Table(
     "unique_names",

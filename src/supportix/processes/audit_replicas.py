@@ -1,0 +1,185 @@
+"""What each department's chooser knew: its agents and their turns, as of any position that a decision names."""
+
+import copy
+from collections import Counter, deque
+from heapq import nsmallest
+from uuid import UUID
+
+import msgspec
+
+from supportix.domain.agent import Agent, AgentJoinedDepartment, AgentRegistered
+from supportix.domain.aggregate import DomainEvent
+from supportix.domain.ids import AgentId
+from supportix.domain.ticket import ConsideredAgent, Reasons, TicketAssigned
+from supportix.policies.assignment import POLICIES, AssignmentPolicy, Candidate
+from supportix.policies.dispatch import CANDIDATES_KEPT, exclusion
+from supportix.store.log import LogEntry
+
+
+class Known:
+    """The agents of one department and their turns, as far as they have been told."""
+
+    def __init__(self) -> None:
+        self.position = 0
+        self.agents: dict[UUID, Agent] = {}
+        self.turns: dict[UUID, int] = {}
+
+    def fold(self, position: int, event: DomainEvent, joined: Agent | None) -> None:
+        """Take in an event of this department's. `joined`: the state of an agent that joins with this event."""
+        self.position = position
+        fact = event.fact
+        if isinstance(fact, TicketAssigned):
+            self.turns[fact.agent_id] = position
+        elif joined is not None:
+            self.agents[event.originator_id] = joined.copy()
+        elif event.originator_version == self.agents[event.originator_id].version + 1:
+            event.mutate(self.agents[event.originator_id])
+
+    def clone(self) -> "Known":
+        twin = copy.copy(self)
+        twin.agents = {agent_id: agent.copy() for agent_id, agent in self.agents.items()}
+        twin.turns = dict(self.turns)
+        return twin
+
+    def able(self, department_id: UUID) -> tuple[list[Candidate], Counter[str]]:
+        """Who could take a ticket, and why how many others could not."""
+        candidates: list[Candidate] = []
+        excluded: Counter[str] = Counter()
+        for agent in self.agents.values():
+            if department_id not in agent.department_ids:
+                continue
+            reason = exclusion(agent)
+            if reason is None:
+                turn = self.turns.get(agent.id, 0)
+                candidates.append(Candidate(AgentId(agent.id), agent.open_work, agent.capacity, turn))
+            else:
+                excluded[reason] += 1
+        return candidates, excluded
+
+
+class Replica:
+    """One department: what was known up to a position, and the events after it that are not folded yet."""
+
+    def __init__(self) -> None:
+        self._known = Known()
+        self._pending: deque[tuple[int, DomainEvent, Agent | None]] = deque()
+        self._command: UUID | None = None
+        self._view: Known | None = None
+        self._viewed = 0
+
+    def tell(self, entry: LogEntry, joined: Agent | None = None) -> None:
+        self._pending.append((entry.position, entry.event, joined))
+
+    def view(self, entry: LogEntry, based_on: int, first: int) -> Known | None:
+        """What the chooser of this entry knew: the log up to `based_on`, and its own command's events so far.
+
+        `first` is the command's first position. None where an earlier choice was based on later knowledge.
+        """
+        if entry.command_id != self._command:
+            self._command = entry.command_id
+            self._view = self._begin(based_on, first)
+            self._viewed = first - 1
+        if self._view is self._known:
+            while self._pending and self._pending[0][0] < entry.position:
+                self._fold_next()
+        elif self._view is not None:
+            for position, event, joined in self._pending:
+                if self._viewed < position < entry.position:
+                    self._view.fold(position, event, joined)
+            self._viewed = entry.position - 1
+        return self._view
+
+    def _begin(self, based_on: int, first: int) -> Known | None:
+        """The department as of `based_on`: a copy where there are events that the chooser hadn't seen."""
+        if self._known.position > based_on:
+            return None
+        while self._pending and self._pending[0][0] <= based_on:
+            self._fold_next()
+        unseen = bool(self._pending) and self._pending[0][0] < first
+        return self._known.clone() if unseen else self._known
+
+    def _fold_next(self) -> None:
+        position, event, joined = self._pending.popleft()
+        self._known.fold(position, event, joined)
+
+
+class Replicas:
+    """All departments, told of every event in the order of the log."""
+
+    def __init__(self) -> None:
+        self._departments: dict[UUID, Replica] = {}
+        self._agents: dict[UUID, Agent] = {}
+        self._served: dict[UUID, set[UUID]] = {}
+        self._command: UUID | None = None
+        self._first = 0
+
+    def take(self, entry: LogEntry) -> None:
+        if entry.command_id != self._command:
+            self._command, self._first = entry.command_id, entry.position
+        if isinstance(entry.fact, TicketAssigned):
+            self._replica(entry.fact.department_id).tell(entry)
+        elif entry.fact.AGGREGATE is Agent:
+            self._take_agent(entry)
+
+    def difference(self, entry: LogEntry, fact: TicketAssigned) -> str | None:
+        """What replay says otherwise than this entry, which was taken last; None where it proves it."""
+        reasons = fact.reasons
+        if reasons is None:
+            return "a policy's choice that names no reasons"
+        policy = POLICIES.get(reasons.policy)
+        if policy is None or policy.version != reasons.policy_version:
+            return f"policy {reasons.policy!r} version {reasons.policy_version} isn't known to this release"
+        view = self._replica(fact.department_id).view(entry, reasons.based_on, self._first)
+        if view is None:
+            return f"based on position {reasons.based_on}, older than what an earlier choice was based on"
+        return _compare(fact, reasons, policy, view, self._first - reasons.based_on - 1)
+
+    def _take_agent(self, entry: LogEntry) -> None:
+        known = self._agents.get(entry.stream_id)
+        if known is not None and entry.version != known.version + 1:
+            return  # The check of invariants names it.
+        agent = entry.event.mutate(known)
+        if not isinstance(agent, Agent):
+            return
+        self._agents[agent.id] = agent
+        served = self._served.setdefault(agent.id, set())
+        joins: tuple[UUID, ...] = ()
+        match entry.fact:
+            case AgentRegistered(department_ids=department_ids):
+                joins = department_ids
+            case AgentJoinedDepartment(department_id=joined):
+                joins = (joined,)
+        served.update(joins)
+        for department_id in served:
+            self._replica(department_id).tell(entry, agent.copy() if department_id in joins else None)
+
+    def _replica(self, department_id: UUID) -> Replica:
+        replica = self._departments.get(department_id)
+        if replica is None:
+            replica = self._departments[department_id] = Replica()
+        return replica
+
+
+def _compare(
+    fact: TicketAssigned, reasons: Reasons, policy: AssignmentPolicy, view: Known, shift: int
+) -> str | None:
+    """Run the policy over everybody, and hold the outcome against what was recorded."""
+    candidates, excluded = view.able(fact.department_id)
+    if not candidates:
+        return f"nobody could take it, yet {fact.agent_id} was chosen"
+    first = nsmallest(CANDIDATES_KEPT, candidates, key=policy.key)
+    if first[0].agent_id != fact.agent_id:
+        return f"{policy.name} version {policy.version} gives it to {first[0].agent_id}, the log to {fact.agent_id}"
+    considered = tuple(ConsideredAgent(c.agent_id, c.open_work, c.capacity, c.last_turn) for c in first)
+    if considered != tuple(_as_saved(each, reasons.based_on, shift) for each in reasons.candidates):
+        return f"other candidates were recorded than replay finds: {considered}"
+    if (reasons.eligible, dict(reasons.excluded)) != (len(candidates), dict(excluded)):
+        return f"{len(candidates)} eligible and excluded {dict(excluded)} by replay, another count was recorded"
+    return None
+
+
+def _as_saved(considered: ConsideredAgent, based_on: int, shift: int) -> ConsideredAgent:
+    """With its turn where that event really stands, if it was one of the command's own."""
+    if considered.last_turn <= based_on:
+        return considered
+    return msgspec.structs.replace(considered, last_turn=considered.last_turn + shift)
