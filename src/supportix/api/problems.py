@@ -11,6 +11,7 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
+from sqlalchemy.exc import TimeoutError as PoolBusy
 
 from supportix.api.refusals import (
     BodyTooLarge,
@@ -73,7 +74,7 @@ STATUSES: Mapping[type[Refusal], int] = {
 """A refusal has the status of its nearest class that stands here."""
 
 _CHALLENGE = 'Bearer realm="supportix"'
-_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolClosed, TooManyRequests, OSError)
+_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolClosed, TooManyRequests, ConnectionError, PoolBusy)
 
 _log = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -141,7 +142,7 @@ def refusal_of(request: Request[Any, Any, Any], error: BaseException) -> Refusal
             return InvalidRequest(Fault("header", "a host name was expected", parameter="Host"))
         case _ if isinstance(getattr(error, "orig", None), BaseException):  # What SQLAlchemy wraps.
             return refusal_of(request, error.orig)  # type: ignore[attr-defined]
-        case _ if isinstance(error, _AWAY) or type(error).__module__ == "sqlalchemy.exc":
+        case _ if isinstance(error, _AWAY):
             return StoreUnavailable("the database doesn't answer; try again in a moment")
     return None
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from supportix.domain.errors import Refusal
+from supportix.domain.errors import InvalidInput, Refusal
 
 
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True, rename={"place": "in"}):
@@ -67,6 +67,18 @@ class NotReady(Refusal):
 
 class InternalError(Refusal):
     """Something went wrong on our side."""
+
+
+class RequesterMissing(InvalidInput):
+    """A ticket that is opened for somebody names its requester."""
+
+
+class UnknownRequester(InvalidInput):
+    """There is no such requester."""
+
+
+class NotAnAgent(InvalidInput):
+    """The account was never registered as an agent."""
 
 
 def _told(fault: Fault) -> str:

@@ -15,7 +15,7 @@ from supportix.domain.agent import Agent, Availability, register_agent
 from supportix.domain.ids import AgentId, DepartmentId
 from supportix.identity.roles import Permission, Role
 from supportix.store.committer import Command
-from supportix.store.errors import VersionConflict
+from supportix.store.errors import StaleVersion
 
 
 class RegisterAgent(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +85,7 @@ class Agents:
         self, agent_id: UUID, availability: Availability, actor: Actor, envelope: Command, version: int | None,
         *, at: datetime,
     ) -> Outcome:
-        """Agents change their own, admins anybody's. Refused: Forbidden, NotFound, VersionConflict."""
+        """Agents change their own, admins anybody's. Refused: Forbidden, NotFound, StaleVersion."""
         own = actor.role is Role.AGENT and actor.id == agent_id
         actor.must_have(Permission.AGENTS_OWN_AVAILABILITY if own else Permission.AGENTS_MANAGE)
         return await self._change(
@@ -95,7 +95,7 @@ class Agents:
     async def change_capacity(
         self, agent_id: UUID, capacity: int, actor: Actor, envelope: Command, version: int | None, *, at: datetime
     ) -> Outcome:
-        """Refused: Forbidden, NotFound, VersionConflict, CapacityOutOfRange."""
+        """Refused: Forbidden, NotFound, StaleVersion, CapacityOutOfRange."""
         actor.must_have(Permission.AGENTS_MANAGE)
         return await self._change(agent_id, envelope, version, lambda agent: agent.change_capacity(capacity, at=at))
 
@@ -103,7 +103,7 @@ class Agents:
         self, agent_id: UUID, department_ids: tuple[DepartmentId, ...], actor: Actor, envelope: Command,
         version: int | None, *, at: datetime,
     ) -> Outcome:
-        """Refused: Forbidden, NotFound, VersionConflict, UnknownDepartment."""
+        """Refused: Forbidden, NotFound, StaleVersion, UnknownDepartment."""
         actor.must_have(Permission.AGENTS_MANAGE)
         for department_id in department_ids:
             await self._tickets.must_be_department(department_id)
@@ -116,7 +116,7 @@ class Agents:
         async def decide(work: Work) -> AgentAnswer:
             agent = await work.load(Agent, agent_id)
             if version not in (None, agent.version):
-                raise VersionConflict(f"version {version} was expected, it is {agent.version} now")
+                raise StaleVersion(f"version {version} was expected, it is {agent.version} now")
             return AgentAnswer.of(change(agent))
 
         return await self._desk.carry_out(envelope, decide)

@@ -18,7 +18,7 @@ from supportix.domain.ids import TRIAGE_DEPARTMENT_ID, DepartmentId
 from supportix.identity.roles import Permission
 from supportix.policies import POLICIES
 from supportix.store.committer import Command
-from supportix.store.errors import VersionConflict
+from supportix.store.errors import StaleVersion, VersionConflict
 
 _NAMES = "department"
 
@@ -68,14 +68,14 @@ class Departments:
     async def rename(
         self, department_id: UUID, name: str, actor: Actor, envelope: Command, version: int | None, *, at: datetime
     ) -> Outcome:
-        """Refused: Forbidden, NotFound, VersionConflict, DepartmentNameTaken."""
+        """Refused: Forbidden, NotFound, StaleVersion, DepartmentNameTaken."""
         decide = self._change(department_id, actor, version, lambda department: department.rename(name, at=at))
         return await self._desk.carry_out_beside(envelope, decide, claim_name(department_id, name))
 
     async def change_policy(
         self, department_id: UUID, policy: str, actor: Actor, envelope: Command, version: int | None, *, at: datetime
     ) -> Outcome:
-        """Refused: Forbidden, NotFound, VersionConflict, UnknownPolicy."""
+        """Refused: Forbidden, NotFound, StaleVersion, UnknownPolicy."""
         must_be_policy(policy)
         decide = self._change(department_id, actor, version, lambda each: each.change_policy(policy, at=at))
         return await self._desk.carry_out(envelope, decide)
@@ -84,7 +84,7 @@ class Departments:
         self, department_id: UUID, paused: bool, reason: str, actor: Actor, envelope: Command, version: int | None,
         *, at: datetime,
     ) -> Outcome:
-        """Stop or resume giving the department's tickets out. Refused: Forbidden, NotFound, VersionConflict."""
+        """Stop or resume giving the department's tickets out. Refused: Forbidden, NotFound, StaleVersion."""
 
         def change(department: Department) -> Department:
             if paused:
@@ -116,7 +116,7 @@ class Departments:
             actor.must_have(Permission.DEPARTMENTS_MANAGE)
             department = await work.load(Department, department_id)
             if version not in (None, department.version):
-                raise VersionConflict(f"version {version} was expected, it is {department.version} now")
+                raise StaleVersion(f"version {version} was expected, it is {department.version} now")
             return DepartmentAnswer.of(change(department))
 
         return decide

@@ -17,7 +17,7 @@ from supportix.domain.ids import TRIAGE_DEPARTMENT_ID, AgentId, CustomerId, Depa
 from supportix.domain.ticket import AssignedBy, Channel, Priority, RoutingStep, Status, Ticket, open_ticket
 from supportix.identity.roles import Permission, Role
 from supportix.store.committer import Command
-from supportix.store.errors import VersionConflict
+from supportix.store.errors import StaleVersion
 
 
 class OpenTicket(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,7 +144,7 @@ class Tickets:
         return await self._desk.carry_out(envelope, decide, retry=False)
 
     async def carry_out(self, command: TicketCommand, actor: Actor, envelope: Command, *, at: datetime) -> Outcome:
-        """Carry out any command on one ticket. Refused: NotFound, Forbidden, VersionConflict, and as the ticket says."""
+        """Carry out any command on one ticket. Refused: NotFound, Forbidden, StaleVersion, and as the ticket says."""
         step = _STEPS[type(command)]
 
         async def decide(work: Work) -> TicketAnswer:
@@ -152,7 +152,7 @@ class Tickets:
             agent = await work.load(Agent, actor.id) if actor.role is Role.AGENT else None
             must_see(actor, ticket, agent)
             if command.expected_version not in (None, ticket.version):
-                raise VersionConflict(f"version {command.expected_version} was expected, it is {ticket.version} now")
+                raise StaleVersion(f"version {command.expected_version} was expected, it is {ticket.version} now")
             await step(self, work, ticket, command, actor, at)
             return TicketAnswer.of(ticket)
 

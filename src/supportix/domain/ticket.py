@@ -179,7 +179,7 @@ class TicketUnassigned(TicketQueued, frozen=True, kw_only=True, omit_defaults=Tr
     TOPIC: ClassVar[str] = "ticket.unassigned.v1"
     agent_id: AgentId
     department_id: DepartmentId
-    reason: str = ""
+    reason: PersonalText = ""
 
     @property
     def waits_in(self) -> DepartmentId:
@@ -196,7 +196,7 @@ class TicketTransferred(TicketQueued, frozen=True, kw_only=True, omit_defaults=T
     from_department_id: DepartmentId
     to_department_id: DepartmentId
     from_agent_id: AgentId | None = None
-    reason: str = ""
+    reason: PersonalText = ""
 
     @property
     def waits_in(self) -> DepartmentId:
@@ -239,7 +239,7 @@ class TicketResolved(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
 class TicketClosed(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     TOPIC: ClassVar[str] = "ticket.closed.v1"
     department_id: DepartmentId
-    reason: str = ""
+    reason: PersonalText = ""
 
     def apply(self, ticket: "Ticket") -> None:
         ticket.status = Status.CLOSED

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
+from supportix.identity.accounts import PreparedAccount
 from supportix.identity.names import folded
 from supportix.identity.roles import Role
 
@@ -42,4 +43,17 @@ async def add_imported(connection: AsyncConnection[Any], people: Sequence[Import
     await connection.execute(
         "INSERT INTO accounts SELECT * FROM json_populate_recordset(NULL::accounts, %s) ON CONFLICT DO NOTHING",
         (msgspec.json.encode(rows).decode(),),
+    )
+
+
+async def rename_login(connection: AsyncConnection[Any], account_id: UUID, prepared: PreparedAccount) -> None:
+    """Let an imported person log in, under the name and with the password of a prepared account."""
+    await connection.execute(
+        "UPDATE accounts SET username = %s, username_key = %s, password_hash = %s WHERE id = %s",
+        (
+            prepared.account.username,
+            folded(prepared.account.username),
+            prepared.password_hash,
+            account_id,
+        ),
     )

@@ -47,6 +47,7 @@ _CUSTOMER = frozenset(
 )
 _STAFF = frozenset(
     {
+        Permission.TICKETS_OPEN,
         Permission.TICKETS_READ_DEPARTMENT,
         Permission.TICKETS_WORK,
         Permission.TICKETS_TRANSFER,

@@ -28,12 +28,18 @@ class Replayed:
     """Runs the simulation and writes its events."""
 
     def __init__(
-        self, writer: ChunkWriter, identities: Identities, openings: Openings, staffing: Staffing
+        self,
+        writer: ChunkWriter,
+        identities: Identities,
+        openings: Openings,
+        staffing: Staffing,
+        until: datetime | None = None,
     ) -> None:
         self._writer = writer
         self._identities = identities
         self._openings = openings
         self._staffing = staffing
+        self._until = until
         self._agenda: list[tuple[datetime, int, int]] = []
         self._histories: Sequence[TicketHistory] = ()
         self._open: dict[UUID, tuple[int, Ticket]] = {}
@@ -49,6 +55,8 @@ class Replayed:
         count = 0
         while self._agenda:
             at = self._agenda[0][0]
+            if self._until is not None and at > self._until:
+                return
             while self._agenda and self._agenda[0][0] == at:
                 _, what, n = heapq.heappop(self._agenda)
                 count += 1
@@ -76,23 +84,21 @@ class Replayed:
 
     def _drain(self, at: datetime) -> None:
         board = self._writer.board
-        while ready := self._able():
+        while ready := board.ready(even_paused=True):  # They are paused for the live assigner alone.
             decisions = board.decide(
                 ready, at=at, by=AssignedBy.POLICY, limit=DECISIONS_AT_ONCE, based_on=self._writer.based_on
             )
-            for decision in decisions:
+            for decision in decisions:  # One after the other, as the board placed them when it decided.
                 self._writer.put(decision)
-                self._schedule(decision.claim, at)
+            for decision in decisions:
+                self._take_up(decision.claim, at)
 
-    def _able(self) -> list[UUID]:
-        """Departments where somebody waits and somebody is free. They are paused for the live assigner alone."""
-        return self._writer.board.ready(even_paused=True)
-
-    def _schedule(self, claim: DomainEvent, at: datetime) -> None:
+    def _take_up(self, claim: DomainEvent, at: datetime) -> None:
         n, ticket = self._open[claim.originator_id]
         claim.mutate(ticket)
         if not isinstance(claim.fact, TicketAssigned):
             raise TypeError("a claim holds a TicketAssigned")
+        self._writer.record(ticket.start_work(at=at))
         seconds = self._staffing.handle_seconds[self._histories[n].number]
         heapq.heappush(self._agenda, (at + timedelta(seconds=seconds), _RESOLUTION, n))
 

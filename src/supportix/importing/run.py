@@ -12,8 +12,9 @@ from uuid import UUID
 import msgspec
 
 from supportix.bootstrap import Core
-from supportix.commands.departments import must_be_policy
+from supportix.commands.departments import claim_name, must_be_policy
 from supportix.commands.numbers import reserve_numbers
+from supportix.domain.department import DepartmentNameTaken
 from supportix.identity.imported import ImportedPerson, add_imported
 from supportix.identity.roles import Role
 from supportix.importing import setting
@@ -70,97 +71,145 @@ async def import_history(
     if not histories:
         raise ImportRefused(f"{path}: no ticket could be read; see the refused rows: {report.refusal_rows()[:3]}")
     identities = Identities(import_id_of(path, mapping.name, f"{mode}:{policy}", limit))
-    outcome = await write_histories(core, histories, identities, f"{path.name}", mapping.name, mode, policy, progress)
-    staffing, events, waiting, done_before = outcome
+    plan = Plan(
+        histories=histories,
+        staffing=staffing_of(histories),
+        identities=identities,
+        source=path.name,
+        mapping=mapping.name,
+        mode=mode,
+        policy=policy,
+    )
+    written = await write_histories(core, plan, progress)
     return ImportSummary(
         import_id=identities.import_id,
         report=report,
         tickets=len(histories),
-        departments=len(staffing.departments),
-        agents=len(staffing.agents),
+        departments=len(plan.staffing.departments),
+        agents=len(plan.staffing.agents),
         customers=len({history.requester for history in histories}),
-        events=events,
-        waiting=waiting,
+        events=written.events,
+        waiting=written.waiting,
         seconds=time.monotonic() - started,
-        done_before=done_before,
+        done_before=written.done_before,
     )
 
 
-async def write_histories(
-    core: Core,
-    histories: Sequence[TicketHistory],
-    identities: Identities,
-    source: str,
-    mapping_name: str,
-    mode: Mode,
-    policy: str,
-    progress: Progress,
-) -> tuple[Staffing, int, int, bool]:
-    """Write histories as events. Returns the staffing, events written, tickets that still wait, and whether all of it
-    had been done before."""
-    staffing = staffing_of(list(histories))
-    first_numbers, done_before = await _begin(core, identities, histories, source, mapping_name, mode)
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be written. `until` ends a replay there, with agents still online and tickets still in their hands."""
+
+    histories: Sequence[TicketHistory]
+    staffing: Staffing
+    identities: Identities
+    source: str
+    mapping: str
+    mode: Mode
+    policy: str
+    until: datetime | None = None
+
+
+class Written(msgspec.Struct, frozen=True):
+    """What was written: events, tickets that still wait, and whether all of it had been done before."""
+
+    events: int = 0
+    waiting: int = 0
+    done_before: bool = False
+
+
+async def write_histories(core: Core, plan: Plan, progress: Progress) -> Written:
+    """Write histories as events; again after an interruption, it goes on where it stopped."""
+    first_numbers, done_before = await _begin(core, plan)
     if done_before:
-        return staffing, 0, 0, True
-    await _add_people(core, identities, histories, staffing)
-    writer = ChunkWriter(core.desk, core.committer, identities)
+        return Written(done_before=True)
+    await _add_people(core, plan)
+    names = await _claim_names(core, plan)
+    writer = ChunkWriter(core.desk, core.committer, plan.identities)
     await writer.start()
-    openings = Openings(identities, first_numbers)
-    setting.begin(writer, identities, staffing, policy, at=min(history.opened_at for history in histories))
-    if mode == "recorded":
-        total = len(histories) + sum(len(history.steps) for history in histories)
-        await Recorded(writer, identities, openings).write(histories, lambda done: progress("writing", done, total))
+    first_moment = min(history.opened_at for history in plan.histories)
+    setting.begin(writer, plan.identities, plan.staffing, names, plan.policy, at=first_moment)
+    openings = Openings(plan.identities, first_numbers)
+    if plan.mode == "recorded":
+        total = len(plan.histories) + sum(len(history.steps) for history in plan.histories)
+        recorded = Recorded(writer, plan.identities, openings)
+        await recorded.write(plan.histories, lambda done: progress("writing", done, total))
     else:
-        total = 3 * len(histories)
-        replay = Replayed(writer, identities, openings, staffing)
-        await replay.write(histories, lambda done: progress("replaying", done, total))
-    setting.end(writer, identities, staffing, at=_last_moment(histories))
+        total = 3 * len(plan.histories)
+        replayed = Replayed(writer, plan.identities, openings, plan.staffing, until=plan.until)
+        await replayed.write(plan.histories, lambda done: progress("writing", done, total))
+    setting.end(
+        writer, plan.identities, plan.staffing, at=plan.until or _last_moment(plan.histories), go_on=bool(plan.until)
+    )
     await writer.flush()
-    progress("writing" if mode == "recorded" else "replaying", total, total)
+    progress("writing", total, total)
     async with core.pool.connection() as connection:
         await connection.execute(
-            "UPDATE imports SET finished_at = clock_timestamp() WHERE import_id = %s", (identities.import_id,)
+            "UPDATE imports SET finished_at = clock_timestamp() WHERE import_id = %s", (plan.identities.import_id,)
         )
-    return staffing, writer.written, len(writer.board.waiting), False
+    return Written(writer.written, len(writer.board.waiting))
 
 
-async def _begin(
-    core: Core, identities: Identities, histories: Sequence[TicketHistory], source: str, mapping_name: str, mode: str
-) -> tuple[dict[str, int], bool]:
+async def _begin(core: Core, plan: Plan) -> tuple[dict[str, int], bool]:
     """Enter the import and set ticket numbers aside, unless that was done before. Returns the first number of each
     year, and whether the import was finished before."""
     async with core.pool.connection() as connection:
         cursor = await connection.execute(
-            "SELECT first_numbers, finished_at IS NOT NULL FROM imports WHERE import_id = %s", (identities.import_id,)
+            "SELECT first_numbers, finished_at IS NOT NULL FROM imports WHERE import_id = %s",
+            (plan.identities.import_id,),
         )
         row = await cursor.fetchone()
     if row is not None:
         return row[0], row[1]
-    counts = Counter(history.opened_at.year for history in histories)
+    counts = Counter(history.opened_at.year for history in plan.histories)
     first_numbers = {str(year): await reserve_numbers(core.pool, year, count) for year, count in sorted(counts.items())}
     async with core.pool.connection() as connection:
         await connection.execute(
             "INSERT INTO imports (import_id, source, mapping, mode, first_numbers, started_at, tickets) "
-            "VALUES (%s, %s, %s, %s, %s, clock_timestamp(), %s)",
-            (identities.import_id, source, mapping_name, mode, json.dumps(first_numbers), len(histories)),
+            "VALUES (%s, %s, %s, %s, %s, coalesce(%s, clock_timestamp()), %s)",
+            (
+                plan.identities.import_id,
+                plan.source,
+                plan.mapping,
+                plan.mode,
+                json.dumps(first_numbers),
+                plan.until,
+                len(plan.histories),
+            ),
         )
     return first_numbers, False
 
 
-async def _add_people(
-    core: Core, identities: Identities, histories: Sequence[TicketHistory], staffing: Staffing
-) -> None:
-    first_seen = min(history.opened_at for history in histories)
-    customers = sorted({history.requester for history in histories})
+async def _add_people(core: Core, plan: Plan) -> None:
+    identities = plan.identities
+    first_seen = min(history.opened_at for history in plan.histories)
+    customers = sorted({history.requester for history in plan.histories})
     people = [
         ImportedPerson(identities.customer(name), identities.username("customer", name), name, Role.CUSTOMER)
         for name in customers
     ] + [
         ImportedPerson(identities.agent(name), identities.username("agent", name), name, Role.AGENT)
-        for name in staffing.agents
+        for name in plan.staffing.agents
     ]
     async with core.pool.connection() as connection:
         await add_imported(connection, people, first_seen)
+
+
+async def _claim_names(core: Core, plan: Plan) -> dict[str, str]:
+    """The name under which each of the history's departments is created: its own, marked where that is taken."""
+    names: dict[str, str] = {}
+    async with core.pool.connection() as connection, connection.transaction():
+        for name in plan.staffing.departments:
+            department_id = plan.identities.department(name)
+            marked = f"{name} ({plan.source} {plan.mode} {plan.identities.import_id.hex[:4]})"
+            for candidate in (name, marked):
+                try:
+                    await claim_name(department_id, candidate)(connection)
+                except DepartmentNameTaken:
+                    continue
+                names[name] = candidate
+                break
+            else:
+                raise ImportRefused(f"departments {name!r} and {marked!r} exist already; rename one of them first")
+    return names
 
 
 def _last_moment(histories: Sequence[TicketHistory]) -> datetime:

@@ -14,10 +14,12 @@ IMPORTED_POLICY = "imported"
 PAUSE_REASON = "a history is being imported"
 
 
-def begin(writer: ChunkWriter, identities: Identities, staffing: Staffing, policy: str, *, at: datetime) -> None:
+def begin(
+    writer: ChunkWriter, identities: Identities, staffing: Staffing, names: Mapping[str, str], policy: str, *, at: datetime
+) -> None:
     """Create the departments, closed to the live assigner, and the agents, online."""
     for name in staffing.departments:
-        department = create_department(identities.department(name), name=name, policy=policy, at=at)
+        department = create_department(identities.department(name), name=names[name], policy=policy, at=at)
         writer.record(department.pause_assignment(reason=PAUSE_REASON, at=at))
     departments_of = _departments_of(staffing)
     for name in staffing.agents:
@@ -31,9 +33,9 @@ def begin(writer: ChunkWriter, identities: Identities, staffing: Staffing, polic
         writer.record(agent.change_availability(Availability.ONLINE, at=at))
 
 
-def end(writer: ChunkWriter, identities: Identities, staffing: Staffing, *, at: datetime) -> None:
-    """Send the agents off and open the departments to the live assigner."""
-    for name in staffing.agents:
+def end(writer: ChunkWriter, identities: Identities, staffing: Staffing, *, at: datetime, go_on: bool) -> None:
+    """Send the agents off, unless the desk is to go on from here; open the departments to the live assigner."""
+    for name in () if go_on else staffing.agents:
         writer.record(writer.board.agents[identities.agent(name)].copy().change_availability(Availability.OFFLINE, at=at))
     for name in staffing.departments:
         department = writer.board.departments[identities.department(name)].copy()

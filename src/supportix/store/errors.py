@@ -9,6 +9,10 @@ class VersionConflict(Conflict):
     """Somebody else changed it at the same time."""
 
 
+class StaleVersion(Refusal):
+    """It is no longer at the version that was expected."""
+
+
 class CommandReused(Refusal):
     """That idempotency key was used for another request."""
 

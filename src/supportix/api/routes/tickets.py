@@ -1,0 +1,332 @@
+"""Commands on tickets."""
+
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from supportix.api.access import any_of
+from supportix.api.call import Call
+from supportix.api.endpoints import command
+from supportix.api.inputs import Description, Reason, Subject, Tags
+from supportix.api.refusals import RequesterMissing, UnknownRequester
+from supportix.commands.desk import Outcome
+from supportix.commands.tickets import (
+    AssignTicket,
+    AwaitCustomer,
+    ChangePriority,
+    CloseTicket,
+    OpenTicket,
+    ReopenTicket,
+    ResolveTicket,
+    StartWork,
+    TicketAnswer,
+    TicketCommand,
+    TransferTicket,
+    UnassignTicket,
+    UnknownAgent,
+    UnknownDepartment,
+)
+from supportix.domain.agent import AgentAtCapacity, AgentUnavailable, NotInDepartment
+from supportix.domain.errors import Forbidden, NotFound
+from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
+from supportix.domain.ticket import (
+    AlreadyInDepartment,
+    Channel,
+    Priority,
+    ReopenWindowPassed,
+    SubjectMissing,
+    TicketHasAgent,
+    TicketHasNoAgent,
+    TicketNotEnded,
+    TransitionRefused,
+)
+from supportix.identity.errors import AccountNotFound
+from supportix.identity.roles import Permission, Role
+
+TAG = "Tickets"
+WORKING = any_of(Permission.TICKETS_WORK)
+
+
+class NewTicket(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A ticket to open. Staff name the requester; customers open their own, at normal priority."""
+
+    subject: Subject
+    description: Description = ""
+    priority: Priority = Priority.NORMAL
+    channel: Literal["api", "portal", "email", "phone", "chat"] = "api"
+    tags: Tags = ()
+    department_id: UUID | None = None
+    requester_id: UUID | None = None
+
+
+class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """No details are needed."""
+
+
+class Assignment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who gets the ticket."""
+
+    agent_id: UUID
+
+
+class Transfer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the ticket goes, and why; the reason is for staff."""
+
+    department_id: UUID
+    reason: Reason = ""
+
+
+class Unassignment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why the ticket goes back to the queue; the reason is for staff."""
+
+    reason: Reason = ""
+
+
+class Resolution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the ticket was resolved, for the customer to read."""
+
+    resolution: Description = ""
+
+
+class Closing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why the ticket is closed, for everyone to read."""
+
+    reason: Reason = ""
+
+
+class Reopening(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is still wrong, for everyone to read."""
+
+    reason: Reason = ""
+
+
+class NewPriority(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How urgent the ticket is."""
+
+    priority: Priority
+
+
+@command(
+    "POST",
+    "/tickets",
+    needs=any_of(Permission.TICKETS_OPEN),
+    tag=TAG,
+    answer=TicketAnswer,
+    status=201,
+    refusals=(Forbidden, UnknownDepartment, SubjectMissing, RequesterMissing, UnknownRequester),
+)
+async def open_ticket(call: Call, body: NewTicket) -> Outcome:
+    """Open a ticket.
+
+    It is routed to the department that is named, or to triage, and waits there until the department's policy or a
+    person gives it to an agent.
+    """
+    opened = OpenTicket(
+        subject=body.subject,
+        description=body.description,
+        requester_id=await _requester(call, body),
+        priority=body.priority,
+        channel=Channel(body.channel),
+        tags=body.tags,
+        department_id=DepartmentId(body.department_id) if body.department_id else None,
+    )
+    return await call.backend.core.tickets.open(opened, call.actor, call.envelope, at=call.at)
+
+
+async def _requester(call: Call, body: NewTicket) -> CustomerId:
+    sender = call.sender
+    if sender.role is Role.CUSTOMER:
+        if body.requester_id not in {None, sender.account_id}:
+            raise Forbidden("customers open their own tickets; leave requester_id out")
+        if body.priority is not Priority.NORMAL:
+            raise Forbidden("customers open tickets at normal priority; say in the text why it is urgent")
+        return CustomerId(sender.account_id)
+    if body.requester_id is None:
+        raise RequesterMissing("requester_id was expected: the account that the ticket is opened for")
+    try:
+        await call.backend.accounts.get(body.requester_id)
+    except AccountNotFound:
+        raise UnknownRequester(f"no account has the id {body.requester_id}") from None
+    return CustomerId(body.requester_id)
+
+
+@command(
+    "POST",
+    "/tickets/{ticket_id}/assign",
+    needs=any_of(Permission.TICKETS_ASSIGN, Permission.TICKETS_WORK),
+    tag=TAG,
+    answer=TicketAnswer,
+    conditional=True,
+    refusals=(
+        NotFound,
+        Forbidden,
+        UnknownAgent,
+        TicketHasAgent,
+        TransitionRefused,
+        AgentAtCapacity,
+        AgentUnavailable,
+        NotInDepartment,
+    ),
+)
+async def assign_ticket(call: Call, ticket_id: UUID, body: Assignment) -> Outcome:
+    """Give a waiting ticket to an agent. Agents may take tickets on themselves."""
+    return await _carry_out(
+        call,
+        AssignTicket(
+            ticket_id=TicketId(ticket_id), expected_version=call.expected_version, agent_id=AgentId(body.agent_id)
+        ),
+    )
+
+
+@command(
+    "POST",
+    "/tickets/{ticket_id}/unassign",
+    needs=any_of(Permission.TICKETS_ASSIGN, Permission.TICKETS_WORK),
+    tag=TAG,
+    answer=TicketAnswer,
+    conditional=True,
+    refusals=(NotFound, Forbidden, TicketHasNoAgent),
+)
+async def unassign_ticket(call: Call, ticket_id: UUID, body: Unassignment) -> Outcome:
+    """Put a ticket back into its department's queue."""
+    return await _carry_out(
+        call,
+        UnassignTicket(ticket_id=TicketId(ticket_id), expected_version=call.expected_version, reason=body.reason),
+    )
+
+
+@command(
+    "POST",
+    "/tickets/{ticket_id}/transfer",
+    needs=any_of(Permission.TICKETS_TRANSFER),
+    tag=TAG,
+    answer=TicketAnswer,
+    conditional=True,
+    refusals=(NotFound, UnknownDepartment, AlreadyInDepartment, TransitionRefused),
+)
+async def transfer_ticket(call: Call, ticket_id: UUID, body: Transfer) -> Outcome:
+    """Move a ticket to another department's queue."""
+    return await _carry_out(
+        call,
+        TransferTicket(
+            ticket_id=TicketId(ticket_id),
+            expected_version=call.expected_version,
+            department_id=DepartmentId(body.department_id),
+            reason=body.reason,
+        ),
+    )
+
+
+@command(
+    "POST",
+    "/tickets/{ticket_id}/start-work",
+    needs=WORKING,
+    tag=TAG,
+    answer=TicketAnswer,
+    conditional=True,
+    refusals=(NotFound, Forbidden, TransitionRefused),
+)
+async def start_work(call: Call, ticket_id: UUID, body: Nothing) -> Outcome:  # noqa: ARG001 - checked to be empty.
+    """Begin to work on a ticket, or go on after the customer answered."""
+    return await _carry_out(call, StartWork(ticket_id=TicketId(ticket_id), expected_version=call.expected_version))
+
+
+@command(
+    "POST",
+    "/tickets/{ticket_id}/await-customer",
+    needs=WORKING,
+    tag=TAG,
+    answer=TicketAnswer,
+    conditional=True,
+    refusals=(NotFound, Forbidden, TransitionRefused),
+)
+async def await_customer(call: Call, ticket_id: UUID, body: Nothing) -> Outcome:  # noqa: ARG001 - checked to be empty.
+    """Wait for the customer."""
+    return await _carry_out(call, AwaitCustomer(ticket_id=TicketId(ticket_id), expected_version=call.expected_version))
+
+
+@command(
+    "POST",
+    "/tickets/{ticket_id}/resolve",
+    needs=WORKING,
+    tag=TAG,
+    answer=TicketAnswer,
+    conditional=True,
+    refusals=(NotFound, Forbidden, TransitionRefused),
+)
+async def resolve_ticket(call: Call, ticket_id: UUID, body: Resolution) -> Outcome:
+    """Resolve a ticket. Its agent's capacity is free from then on."""
+    return await _carry_out(
+        call,
+        ResolveTicket(
+            ticket_id=TicketId(ticket_id), expected_version=call.expected_version, resolution=body.resolution
+        ),
+    )
+
+
+@command(
+    "POST",
+    "/tickets/{ticket_id}/close",
+    needs=any_of(Permission.TICKETS_CLOSE_OWN, Permission.TICKETS_WORK),
+    tag=TAG,
+    answer=TicketAnswer,
+    conditional=True,
+    refusals=(NotFound, Forbidden, TransitionRefused),
+)
+async def close_ticket(call: Call, ticket_id: UUID, body: Closing) -> Outcome:
+    """Close a resolved ticket, or withdraw one that waits. Customers close their own."""
+    return await _carry_out(
+        call, CloseTicket(ticket_id=TicketId(ticket_id), expected_version=call.expected_version, reason=body.reason)
+    )
+
+
+@command(
+    "POST",
+    "/tickets/{ticket_id}/reopen",
+    needs=any_of(Permission.TICKETS_REOPEN_OWN, Permission.TICKETS_WORK),
+    tag=TAG,
+    answer=TicketAnswer,
+    conditional=True,
+    refusals=(NotFound, Forbidden, TicketNotEnded, ReopenWindowPassed),
+)
+async def reopen_ticket(call: Call, ticket_id: UUID, body: Reopening) -> Outcome:
+    """Put a resolved or closed ticket back into its queue, within 14 days. Customers reopen their own."""
+    return await _carry_out(
+        call, ReopenTicket(ticket_id=TicketId(ticket_id), expected_version=call.expected_version, reason=body.reason)
+    )
+
+
+@command(
+    "PUT",
+    "/tickets/{ticket_id}/priority",
+    needs=any_of(Permission.TICKETS_PRIORITISE, Permission.TICKETS_WORK),
+    tag=TAG,
+    answer=TicketAnswer,
+    conditional=True,
+    refusals=(NotFound, Forbidden),
+)
+async def change_priority(call: Call, ticket_id: UUID, body: NewPriority) -> Outcome:
+    """Say how urgent a ticket is. A waiting ticket changes its place."""
+    return await _carry_out(
+        call,
+        ChangePriority(ticket_id=TicketId(ticket_id), expected_version=call.expected_version, priority=body.priority),
+    )
+
+
+async def _carry_out(call: Call, wanted: TicketCommand) -> Outcome:
+    return await call.backend.core.tickets.carry_out(wanted, call.actor, call.envelope, at=call.at)
+
+
+ENDPOINTS = (
+    open_ticket,
+    assign_ticket,
+    unassign_ticket,
+    transfer_ticket,
+    start_work,
+    await_customer,
+    resolve_ticket,
+    close_ticket,
+    reopen_ticket,
+    change_priority,
+)

@@ -1,0 +1,50 @@
+"""How commands end when they can't do their work: one line for the person, and an exit code for the script."""
+
+from __future__ import annotations
+
+import sys
+
+DIFFERENCE_FOUND = 1
+REFUSED = 2
+FAULT = 70
+INTERRUPTED = 130
+
+
+class CommandRefused(Exception):  # noqa: N818 - says what stands in the way.
+    """The command can't be carried out as it was given."""
+
+
+def one_line(error: BaseException) -> str | None:
+    """What to tell the person whose command was refused; None where the error is a fault of ours."""
+    if isinstance(error, CommandRefused):
+        return str(error)
+    from supportix.domain.errors import Refusal
+    from supportix.settings import SettingRefused
+
+    if isinstance(error, (SettingRefused, Refusal)):
+        return _joined(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.strerror}: {error.filename}"
+    return _line_of_loaded_parts(error)
+
+
+def _line_of_loaded_parts(error: BaseException) -> str | None:
+    """Parts that weren't imported can't have raised anything, and some are slow to import."""
+    if isinstance(error, _loaded("supportix.embedded.errors", "EmbeddedServerError")):
+        return _joined(error)
+    if isinstance(error, _loaded("supportix.importing.report", "ImportRefused")):
+        return _joined(error)
+    if isinstance(error, _loaded("psycopg.errors", "UndefinedTable")):
+        return "the database hasn't been migrated to this release; run `supportix migrate`"
+    if isinstance(error, _loaded("psycopg", "OperationalError")):
+        return f"PostgreSQL: {_joined(error)}"
+    return None
+
+
+def _loaded(module: str, name: str) -> type[BaseException] | tuple[()]:
+    found = sys.modules.get(module)
+    return getattr(found, name) if found is not None else ()
+
+
+def _joined(error: BaseException) -> str:
+    return " ".join(str(error).split())

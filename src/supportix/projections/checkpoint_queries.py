@@ -1,0 +1,118 @@
+"""How far the read models are, and reading them together with the position that they are true for."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from psycopg_pool import AsyncConnectionPool
+from sqlalchemy import ColumnElement, Select, func, make_url, select, true
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from supportix.projections.catalogue import PROJECTIONS
+from supportix.settings import Settings
+from supportix.store.schema import checkpoints
+
+ValueT = TypeVar("ValueT")
+RowT = TypeVar("RowT", bound=msgspec.Struct)
+
+LONGEST_QUERY_SECONDS = 15
+
+_REACHED = (
+    "SELECT CASE WHEN count(*) = %s THEN min(position) ELSE 0 END, min(updated_at) FROM checkpoints WHERE name = ANY(%s)"
+)
+_HEAD = "SELECT position, recorded_at FROM events ORDER BY position DESC LIMIT 1"
+
+
+class AsOf(msgspec.Struct, Generic[ValueT], frozen=True):
+    """What was read, and the position of the log that it is true for."""
+
+    position: int
+    value: ValueT
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """The last position of the log, and the one that all read models have reached."""
+
+    head: int
+    reached: int
+    reached_at: datetime | None
+
+    @property
+    def lag(self) -> int:
+        """How many events the slowest read model is behind."""
+        return max(0, self.head - self.reached)
+
+
+@asynccontextmanager
+async def open_engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
+    """An engine that reads: each statement by itself, and none for longer than LONGEST_QUERY_SECONDS."""
+    engine = create_async_engine(
+        make_url(settings.required_database_url()).set(drivername="postgresql+psycopg"),
+        isolation_level="AUTOCOMMIT",
+        pool_size=settings.pool_size,
+        max_overflow=0,
+        pool_timeout=5.0,
+        pool_pre_ping=False,
+        connect_args={"options": f"-c statement_timeout={LONGEST_QUERY_SECONDS * 1000}", "connect_timeout": 5},
+    )
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+async def reached_position(pool: AsyncConnectionPool[Any]) -> int:
+    """The position up to which every read model holds the log; 0 before the first was begun."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(_REACHED, (len(PROJECTIONS), list(PROJECTIONS)), prepare=True)
+        row = await cursor.fetchone()
+    return int(row[0] or 0) if row else 0
+
+
+async def progress(pool: AsyncConnectionPool[Any]) -> Progress:
+    async with pool.connection() as connection:
+        reached = await (
+            await connection.execute(_REACHED, (len(PROJECTIONS), list(PROJECTIONS)), prepare=True)
+        ).fetchone()
+        head = await (await connection.execute(_HEAD, prepare=True)).fetchone()
+    position, reached_at = reached or (0, None)
+    return Progress(int(head[0]) if head else 0, int(position or 0), reached_at)
+
+
+async def fetch(
+    engine: AsyncEngine,
+    query: Select[Any],
+    row_type: type[RowT],
+    *,
+    of: Sequence[str],
+    order: Sequence[ColumnElement[Any]] = (),
+    limit: int | None = None,
+) -> AsOf[list[RowT]]:
+    """Rows in order, read in one statement with the position of these read models, so that both are of one snapshot."""
+    numbered = query.add_columns(func.row_number().over(order_by=order or None).label("ordinal"))
+    found = numbered.order_by(*order).limit(limit).subquery("found")
+    at = select(func.coalesce(func.min(checkpoints.c.position), 0).label("as_of")).where(checkpoints.c.name.in_(of))
+    position = at.cte("at")
+    columns = [column for column in found.c if column.name != "ordinal"]
+    statement = (
+        select(position.c.as_of, found.c.ordinal, *columns)
+        .select_from(position.outerjoin(found, true()))
+        .order_by(found.c.ordinal)
+    )
+    async with engine.connect() as connection:
+        rows = (await connection.execute(statement)).all()
+    names = [column.name for column in columns]
+    values = [msgspec.convert(dict(zip(names, row[2:], strict=True)), row_type) for row in rows if row[1] is not None]
+    return AsOf(int(rows[0][0]), values)
+
+
+async def fetch_one(
+    engine: AsyncEngine, query: Select[Any], row_type: type[RowT], *, of: Sequence[str]
+) -> AsOf[RowT | None]:
+    """The first row, if there is one."""
+    found = await fetch(engine, query, row_type, of=of, limit=1)
+    return AsOf(found.position, found.value[0] if found.value else None)
+
+

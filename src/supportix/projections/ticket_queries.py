@@ -1,0 +1,182 @@
+"""Reading the ticket list and a ticket's place in its queue, as far as the asker may see tickets."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from supportix.domain.ticket import Channel, Priority, Status
+from supportix.projections.agent_load import AgentLoad, agent_load
+from supportix.projections.checkpoint_queries import AsOf, fetch, fetch_one
+from supportix.projections.department_queue import DepartmentQueue, department_queue
+from supportix.projections.ticket_list import TicketList, tickets
+
+
+class TicketScope(msgspec.Struct, frozen=True):
+    """Which tickets an asker may see: those of a requester, those around an agent, or, with neither, all."""
+
+    requester_id: UUID | None = None
+    agent_id: UUID | None = None
+
+
+class TicketSort(StrEnum):
+    """Orders of the ticket list; a minus sign puts the latest first. `priority`: most urgent, then oldest."""
+
+    OPENED_AT = "opened_at"
+    LATEST_OPENED = "-opened_at"
+    UPDATED_AT = "updated_at"
+    LATEST_UPDATED = "-updated_at"
+    PRIORITY = "priority"
+
+
+class TicketFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Conditions that all have to be met; of several values of one, any."""
+
+    status: tuple[Status, ...] = ()
+    priority: tuple[Priority, ...] = ()
+    department_id: tuple[UUID, ...] = ()
+    agent_id: tuple[UUID, ...] = ()
+    requester_id: tuple[UUID, ...] = ()
+    channel: tuple[Channel, ...] = ()
+    tag: tuple[str, ...] = ()
+    number: str | None = None
+    opened_after: datetime | None = None
+    opened_before: datetime | None = None
+    q: str | None = None
+
+
+class TicketSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A ticket as lists show it. `position` is that of its last event."""
+
+    ticket_id: UUID
+    number: str
+    subject: str
+    requester_id: UUID
+    department_id: UUID | None
+    agent_id: UUID | None
+    status: Status
+    priority: Priority
+    channel: Channel
+    tags: tuple[str, ...]
+    external_reference: str | None
+    opened_at: datetime
+    queued_at: datetime | None
+    assigned_at: datetime | None
+    resolved_at: datetime | None
+    closed_at: datetime | None
+    updated_at: datetime
+    assignment_count: int
+    reopen_count: int
+    version: int
+    position: int
+
+
+class TicketDetail(TicketSummary, frozen=True, kw_only=True):
+    """A ticket as it stands. `queue_place` is 1 for the ticket that is next in its department; null unless it waits."""
+
+    description: str
+    queue_place: int | None
+
+
+_SUMMARY = [tickets.c[name] for name in TicketSummary.__struct_fields__]
+_ORDERS: dict[TicketSort, tuple[ColumnElement[Any], ...]] = {
+    TicketSort.OPENED_AT: (tickets.c.opened_at, tickets.c.ticket_id),
+    TicketSort.LATEST_OPENED: (tickets.c.opened_at, tickets.c.ticket_id),
+    TicketSort.UPDATED_AT: (tickets.c.updated_at, tickets.c.ticket_id),
+    TicketSort.LATEST_UPDATED: (tickets.c.updated_at, tickets.c.ticket_id),
+    TicketSort.PRIORITY: (tickets.c.priority_rank, tickets.c.opened_at, tickets.c.ticket_id),
+}
+_DESCENDING = {TicketSort.LATEST_OPENED, TicketSort.LATEST_UPDATED}
+
+
+class TicketKey(msgspec.Struct, frozen=True, array_like=True):
+    """Where a ticket stands in an order."""
+
+    rank: int
+    moment: datetime
+    ticket_id: UUID
+
+    @classmethod
+    def of(cls, ticket: TicketSummary, sort: TicketSort) -> "TicketKey":
+        by_update = sort in {TicketSort.UPDATED_AT, TicketSort.LATEST_UPDATED}
+        return cls(ticket.priority.rank, ticket.updated_at if by_update else ticket.opened_at, ticket.ticket_id)
+
+
+async def ticket_page(
+    engine: AsyncEngine,
+    scope: TicketScope,
+    wanted: TicketFilter,
+    *,
+    sort: TicketSort,
+    behind: TicketKey | None,
+    limit: int,
+) -> AsOf[list[TicketSummary]]:
+    """Up to `limit` tickets in order, those behind the key."""
+    columns = _ORDERS[sort]
+    query = select(*_SUMMARY).where(_visible(scope), *_conditions(wanted))
+    if behind is not None:
+        values = (behind.rank, behind.moment, behind.ticket_id)[-len(columns) :]
+        bound = tuple_(*(literal(value, column.type) for value, column in zip(values, columns, strict=True)))
+        here = tuple_(*columns)
+        query = query.where(here < bound if sort in _DESCENDING else here > bound)
+    order = [column.desc() for column in columns] if sort in _DESCENDING else list(columns)
+    return await fetch(engine, query, TicketSummary, of=[TicketList.name, AgentLoad.name], order=order, limit=limit)
+
+
+async def ticket_detail(
+    engine: AsyncEngine, scope: TicketScope, *, ticket_id: UUID | None = None, number: str | None = None
+) -> AsOf[TicketDetail | None]:
+    """The ticket of that id or number; None where there is none, or where the asker may not see it."""
+    found = tickets.c.ticket_id == ticket_id if ticket_id is not None else tickets.c.number == number
+    query = select(*_SUMMARY, tickets.c.description, _queue_place().label("queue_place")).where(found, _visible(scope))
+    return await fetch_one(
+        engine, query, TicketDetail, of=[TicketList.name, DepartmentQueue.name, AgentLoad.name]
+    )
+
+
+def _queue_place() -> Any:
+    """Correlated with `tickets`: how many wait in its queue up to and including it; null where it doesn't wait."""
+    own, other = department_queue.alias("own"), department_queue.alias("other")
+    ahead = and_(
+        other.c.department_id == own.c.department_id,
+        tuple_(other.c.priority_rank, other.c.opened_at, other.c.ticket_id)
+        <= tuple_(own.c.priority_rank, own.c.opened_at, own.c.ticket_id),
+    )
+    place: Select[Any] = (
+        select(func.nullif(func.count(other.c.ticket_id), 0))
+        .select_from(own.join(other, ahead))
+        .where(own.c.ticket_id == tickets.c.ticket_id)
+    )
+    return place.scalar_subquery()
+
+
+def _visible(scope: TicketScope) -> ColumnElement[bool]:
+    if scope.requester_id is not None:
+        return tickets.c.requester_id == scope.requester_id
+    if scope.agent_id is not None:
+        served = select(func.unnest(agent_load.c.department_ids)).where(agent_load.c.agent_id == scope.agent_id)
+        return or_(tickets.c.agent_id == scope.agent_id, tickets.c.department_id.in_(served))
+    return literal(True)  # noqa: FBT003 - the SQL literal.
+
+
+def _conditions(wanted: TicketFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    for name in ("status", "priority", "department_id", "agent_id", "requester_id", "channel"):
+        values = getattr(wanted, name)
+        if values:
+            conditions.append(tickets.c[name].in_(values))
+    if wanted.tag:
+        conditions.append(tickets.c.tags.overlap(wanted.tag))
+    if wanted.number is not None:
+        conditions.append(tickets.c.number == wanted.number)
+    if wanted.opened_after is not None:
+        conditions.append(tickets.c.opened_at > wanted.opened_after)
+    if wanted.opened_before is not None:
+        conditions.append(tickets.c.opened_at < wanted.opened_before)
+    if wanted.q is not None:
+        conditions.append(tickets.c.subject.icontains(wanted.q, autoescape=True))
+    return conditions

@@ -1,0 +1,114 @@
+"""What the tests share: one PostgreSQL and one NATS per session, a fresh migrated database per test, an event loop.
+
+An `async def` test runs on the loop that its fixtures use. Hypothesis repeats the same examples at every run;
+HYPOTHESIS_PROFILE=explore looks for new ones.
+"""
+
+import asyncio
+import inspect
+import os
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, settings
+
+from supportix.bootstrap import Core, open_core
+from supportix.embedded import EmbeddedNats, EmbeddedPostgres
+from supportix.migrating import upgrade
+from supportix.settings import Settings
+
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+MakeDatabase = Callable[[], AbstractContextManager[str]]
+
+_REUSED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+settings.register_profile(
+    "default", deadline=None, derandomize=True, database=None, print_blob=True, suppress_health_check=_REUSED
+)
+settings.register_profile(
+    "explore", deadline=None, max_examples=1_000, print_blob=True, suppress_health_check=_REUSED
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A server that trades surviving power cuts for speed; killing it still loses nothing."""
+    hasty = {"fsync": "off", "full_page_writes": "off", "autovacuum_naptime": "1h"}
+    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), settings=hasty) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def nats_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with EmbeddedNats(tmp_path_factory.mktemp("nats")) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def make_database(postgres_server: EmbeddedPostgres) -> Iterator[MakeDatabase]:
+    """Makes fresh migrated databases, each for as long as its `with` lasts."""
+    with psycopg.connect(postgres_server.url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE migrated")
+        upgrade(_database(postgres_server.url, "migrated"))
+
+        @contextmanager
+        def make() -> Iterator[str]:
+            name = f"test_{uuid4().hex}"
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE migrated STRATEGY FILE_COPY")
+            yield _database(postgres_server.url, name)
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+        yield make
+
+
+@pytest.fixture
+def database_url(make_database: MakeDatabase) -> Iterator[str]:
+    with make_database() as url:
+        yield url
+
+
+@pytest.fixture
+def run() -> Iterator[Run]:
+    """Runs a coroutine to its end on this test's event loop; background tasks live on from one to the next."""
+    with asyncio.Runner() as runner:
+        yield runner.run
+
+
+@pytest.fixture
+def core(run: Run, database_url: str) -> Iterator[Core]:
+    """A process's core on a fresh database."""
+    opened = open_core(Settings(database_url=database_url))
+    core = run(opened.__aenter__())
+    yield core
+    run(opened.__aexit__(None, None, None))
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if _runs_on_our_loop(item) and "run" not in item.fixturenames:
+        item.fixturenames.insert(0, "run")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    if not _runs_on_our_loop(pyfuncitem):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    pyfuncitem.funcargs["run"](pyfuncitem.obj(**arguments))
+    return True
+
+
+def _runs_on_our_loop(item: pytest.Item) -> bool:
+    return (
+        isinstance(item, pytest.Function)
+        and inspect.iscoroutinefunction(item.obj)
+        and item.get_closest_marker("anyio") is None
+    )
+
+
+def _database(url: str, name: str) -> str:
+    return urlsplit(url)._replace(path=f"/{name}").geturl()
