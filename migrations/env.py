@@ -9,7 +9,8 @@ context.configure(
     connection=connection,
     target_metadata=metadata,
     include_object=compared,
-    compare_type=True, include_schemas=True,
+    compare_type=True,
+    include_schemas=True,
     transaction_per_migration=True,
 )
 with context.begin_transaction():

@@ -50,7 +50,8 @@ BEGIN
         WHERE f.name IS NOT NULL AND NOT f.ord = ANY (lost) AND NOT EXISTS (
             SELECT 1 FROM leases AS l WHERE l.name = f.name AND l.epoch = f.epoch FOR SHARE);
         IF more IS NOT NULL THEN
-            RETURN QUERY SELECT n, 'fenced', NULL::bigint, NULL::bigint, NULL::bytea, NULL::bytea FROM unnest(more) AS n;
+            RETURN QUERY
+                SELECT n, 'fenced', NULL::bigint, NULL::bigint, NULL::bytea, NULL::bytea FROM unnest(more) AS n;
             lost := lost || more;
         END IF;
     END IF;
@@ -60,7 +61,8 @@ BEGIN
     LEFT JOIN streams AS t ON t.stream_id = s.id
     WHERE COALESCE(t.version, 0) <> s.expected AND NOT s.command = ANY (lost);
     IF more IS NOT NULL THEN
-        RETURN QUERY SELECT n, 'conflict', NULL::bigint, NULL::bigint, NULL::bytea, NULL::bytea FROM unnest(more) AS n;
+        RETURN QUERY
+            SELECT n, 'conflict', NULL::bigint, NULL::bigint, NULL::bytea, NULL::bytea FROM unnest(more) AS n;
         lost := lost || more;
     END IF;
 
@@ -71,7 +73,8 @@ BEGIN
     head := COALESCE(head, 0);
 
     INSERT INTO events (position, stream_id, version, name, body, command_id, recorded_at)
-    SELECT head + row_number() OVER (ORDER BY e.ord), e.stream, e.version, e.name, e.body, command_ids[e.command], recorded
+    SELECT head + row_number() OVER (ORDER BY e.ord), e.stream, e.version, e.name, e.body,
+           command_ids[e.command], recorded
     FROM unnest(event_commands, event_streams, event_versions, event_names, event_bodies)
         WITH ORDINALITY AS e(command, stream, version, name, body, ord)
     WHERE NOT e.command = ANY (lost);

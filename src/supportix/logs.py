@@ -64,7 +64,8 @@ def configure_logging(settings: Settings, process: str, stream: TextIO | None = 
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         )
     )
-    logging.basicConfig(handlers=[handler], level=level, force=True)
+    libraries = level if level != logging.INFO else logging.WARNING  # Theirs at this level is for those who build them.
+    logging.basicConfig(handlers=[handler], level=libraries, force=True)
     logging.captureWarnings(capture=True)
 
 

@@ -27,7 +27,7 @@ for _module in _DECLARING:
 
 
 def compared(item: Any, name: str | None, kind: str, _reflected: bool, _other: Any) -> bool:
-    """Whether migrations and models are compared on it: partitions and shadow sets are made at run time."""
+    """Whether migrations and models are compared on it; partitions and shadow sets are not."""
     schema = getattr(item, "schema", None) or getattr(getattr(item, "table", None), "schema", None)
     if schema not in {None, "public", "read_model"}:
         return False
@@ -55,7 +55,13 @@ def differences(database_url: str) -> list[Any]:
     engine = _engine(database_url)
     with engine.connect() as connection:
         context = MigrationContext.configure(
-            connection, opts={"include_object": compared, "compare_type": True, "include_schemas": True, "target_metadata": metadata}
+            connection,
+            opts={
+                "include_object": compared,
+                "compare_type": True,
+                "include_schemas": True,
+                "target_metadata": metadata,
+            },
         )
         found = compare_metadata(context, metadata)
     engine.dispose()

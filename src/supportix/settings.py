@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 PREFIX = "SUPPORTIX_"
+SHORTEST_SECRET = 32
 
 
 class SettingRefused(Exception):  # noqa: N818 - says what was expected.
@@ -33,19 +34,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def required_database_url(self) -> str:
         """Raises SettingRefused."""
         if not self.database_url:
-            raise SettingRefused(f"{PREFIX}DATABASE_URL is not set; a URL like postgresql://user:password@host/name was expected")
+            raise SettingRefused(
+                f"{PREFIX}DATABASE_URL is not set; a URL like postgresql://user:password@host/name was expected"
+            )
         return self.database_url
 
     def required_secret(self) -> bytes:
         """Raises SettingRefused."""
         secret = (self.secret or "").encode()
-        if len(secret) < 32:
-            raise SettingRefused(f"{PREFIX}SECRET is not set or too short; at least 32 random characters were expected")
+        if len(secret) < SHORTEST_SECRET:
+            raise SettingRefused(
+                f"{PREFIX}SECRET is not set or too short; at least {SHORTEST_SECRET} random characters were expected"
+            )
         return secret
 
 
 def load_settings(environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:
-    """Environment first, then `.env` of the working directory; overrides that aren't None win. Raises SettingRefused."""
+    """Environment first, then `.env` of the working directory; overrides that aren't None win.
+
+    Raises SettingRefused.
+    """
     found = _dotenv(Path(".env")) | dict(os.environ if environment is None else environment)
     values: dict[str, object] = {
         name.removeprefix(PREFIX).lower(): value for name, value in found.items() if name.startswith(PREFIX) and value

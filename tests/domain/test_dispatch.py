@@ -87,7 +87,7 @@ class NaiveDispatch:
                 agent = min(eligible, key=lambda agent: self.key(department_id, agent))
                 decisions.append((ticket.id, agent.id))
                 self.work[agent.id] += 1
-                self.turns[department_id, agent.id] = len(self.desk.log) + 2 * len(decisions)
+                self.turns[department_id, agent.id] = len(self.desk.log) + 2 * len(decisions) - 1
         return decisions
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import rich_click as click
+from click.exceptions import Exit
 
-from supportix.cli import accounts, configuration, events, history, migrate, serving, status, up
+from supportix.cli import accounts, configuration, events, history, imports, migrate, serving, status, up
 from supportix.cli.errors import FAULT, INTERRUPTED, REFUSED, one_line
 
 
@@ -18,7 +19,7 @@ class Commands(click.RichGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        except (click.ClickException, Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:
             if ctx.params["debug"]:
@@ -32,7 +33,7 @@ class Commands(click.RichGroup):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @click.version_option(package_name="supportix")
-def supportix(debug: bool) -> None:  # noqa: ARG001 - read by Commands.
+def supportix(debug: bool) -> None:
     """Customer support that can explain itself.
 
     `supportix up` runs everything on this machine. Settings come from SUPPORTIX_* variables and from `.env`.
@@ -48,7 +49,7 @@ for _command in (
     accounts.create_admin,
     status.status,
     events.events,
-    history.import_,
+    imports.import_,
     history.audit,
     history.rebuild,
     configuration.config,

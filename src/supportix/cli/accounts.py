@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,14 +45,14 @@ def _asked() -> str:
 
 async def _create(settings: Settings, username: str, email: str | None, chosen: str) -> str | None:
     """The one-time password where one was made. Raises what Accounts.prepare and create do."""
-    from supportix.cli.preparing import open_accounts
+    from supportix.cli.preparing import open_pool
+    from supportix.identity.accounts import Accounts
     from supportix.identity.passwords import one_time_password
     from supportix.identity.roles import Role
 
-    from datetime import UTC, datetime
-
     generated = None if chosen else one_time_password()
-    async with open_accounts(settings) as accounts:
+    async with open_pool(settings) as pool:
+        accounts = Accounts(pool)
         prepared = await accounts.prepare(
             username=username,
             password=chosen or generated or "",

@@ -1,104 +1,133 @@
-"""`supportix import`, `audit` and `rebuild`: work on the whole history, with a progress bar."""
+"""`supportix audit` and `rebuild`: what is derived from the history is proved, compared and made anew."""
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from uuid import UUID
 
 import rich_click as click
 
 from supportix.cli.environment import command_settings, data_option
 from supportix.cli.errors import DIFFERENCE_FOUND, CommandRefused
-from supportix.cli.optional import optional
-from supportix.cli.output import progress, say, show_table
+from supportix.cli.output import progress, show_table
 
 if TYPE_CHECKING:
-    from supportix.importing.report import ImportReport
+    from supportix.processes.audit import AuditReport, AuditScope
+    from supportix.projections.rebuild import RebuildReport
+    from supportix.settings import Settings
 
-
-@click.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--mapping", required=True, help="The name of a shipped mapping, or a TOML file.")
-@click.option(
-    "--mode",
-    type=click.Choice(["recorded", "replayed"]),
-    required=True,
-    help="recorded: agents as the file says. replayed: arrivals as the file says, agents by the present policies.",
-)
-@click.option("--limit", type=click.IntRange(1), help="Only the first N tickets.")
-@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the full report as JSON.")
-@data_option
-def import_(file: Path, mapping: str, mode: str, limit: int | None, report: Path | None, data: Path | None) -> None:
-    """Import tickets with their history from a CSV file."""
-    import msgspec
-
-    settings = command_settings(data)
-    import_history = optional("supportix.importing.run", "import_history")
-    with progress("Import") as advance:
-        summary = import_history(settings, file, mapping, mode, advance, limit=limit)
-    if report is not None:
-        report.write_bytes(msgspec.json.format(msgspec.json.encode(summary)))
-    _show_report(summary.report)
-
-
-def _show_report(report: ImportReport) -> None:
-    """The refused share comes first, so that nobody overlooks it."""
-    share = report.rows_refused / max(report.rows_read, 1)
-    click.echo(f"{report.rows_refused:,} of {report.rows_read:,} rows were refused ({share:.2%}).")
-    click.echo(f"{report.tickets:,} tickets with {report.steps:,} steps were read from the other {report.rows_used:,}.")
-    show_table("Decisions", ("decision", "count", "meaning", "first lines"), report.decision_rows())
-    if report.refused:
-        show_table("Refused rows", ("line", "reason"), report.refusal_rows())
+AT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 
 
 @click.command()
-@click.option("--since", type=click.IntRange(0), help="Check assignments after this position.")
-@click.option("--until", type=click.IntRange(0), help="Check assignments up to this position.")
-@click.option("--department", help="Only this department's.")
+@click.option("--since", type=AT, help="Report on assignments from this time on (UTC).")
+@click.option("--until", type=AT, help="Report on assignments before this time (UTC).")
+@click.option("--department", help="Report on this department's assignments.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @data_option
 @click.pass_context
 def audit(
-    ctx: click.Context, since: int | None, until: int | None, department: str | None, as_json: bool, data: Path | None
+    ctx: click.Context,
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    department: str | None,
+    as_json: bool,
+    data: Path | None,
 ) -> None:
-    """Prove each assignment by replay, or name the first difference.
+    """Prove every assignment by replay, or name the first that can't be proved.
 
-    Exits 1 where a difference is found.
+    Exits 1 where there is one, or where an invariant is broken.
     """
     import msgspec
 
+    from supportix.processes.audit import AuditScope
+
     settings = command_settings(data)
-    with progress("Audit") as advance:
-        result: Any = optional("supportix.processes.audit", "audit")(
-            settings, advance, since=since, until=until, department=department
-        )
-    click.echo(msgspec.json.encode(result) if as_json else str(result))
-    if result.differences:
+    scope = AuditScope(
+        since=since and since.replace(tzinfo=UTC),
+        until=until and until.replace(tzinfo=UTC),
+        department_id=_department_id(settings, department) if department else None,
+    )
+    report = asyncio.run(_audit(settings, scope))
+    if as_json:
+        click.echo(msgspec.json.encode(report))
+    else:
+        _show_audit(report)
+    if not report.clean:
         ctx.exit(DIFFERENCE_FOUND)
+
+
+async def _audit(settings: Settings, scope: AuditScope) -> AuditReport:
+    from supportix.cli.preparing import open_pool
+    from supportix.processes.audit import audit as audited
+
+    async with open_pool(settings) as pool:
+        with progress("Audit") as advance:
+            return await audited(pool, scope, advance)
+
+
+def _show_audit(report: AuditReport) -> None:
+    by_policy = report.assignments["policy"]
+    click.echo(f"{report.events:,} events up to position {report.until:,} were read.")
+    click.echo(f"{report.proved:,} of {by_policy:,} assignments by a policy were proved by replay.")
+    show_table("Assignments", ("chosen by", "count"), sorted(report.assignments.items()))
+    if report.clean:
+        click.echo("No difference was found, and every invariant holds.")
+        return
+    click.echo(f"{report.found:,} differences were found. The first, at position {report.findings[0].position:,}:")
+    click.echo(f"  {report.findings[0].what}")
+    rows = [(finding.position, finding.stream_id, finding.what) for finding in report.findings]
+    show_table("Differences", ("position", "stream", "what"), rows)
+
+
+def _department_id(settings: Settings, name: str) -> UUID:
+    from supportix.cli.connecting import connected
+
+    with connected(settings) as connection:
+        rows = connection.execute("SELECT department_id, name FROM read_model.departments ORDER BY name").fetchall()
+    for department_id, known in rows:
+        if known.casefold() == name.casefold():
+            return UUID(str(department_id))
+    raise CommandRefused(f"there is no department {name!r}; expected one of: {', '.join(row[1] for row in rows)}")
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("names", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="Every read model.")
-@click.option("--compare-only", is_flag=True, help="Rebuild beside the serving rows, compare, and change nothing.")
+@click.option(
+    "--compare-only", is_flag=True, help="Compare the rebuilt rows with those that serve, and change nothing."
+)
 @data_option
 @click.pass_context
-def rebuild(ctx: click.Context, name: str | None, every: bool, compare_only: bool, data: Path | None) -> None:
-    """Build a read model anew from the log while the old one goes on serving."""
-    if (name is None) is not every:
-        raise CommandRefused("expected the name of one read model, or --all")
+def rebuild(ctx: click.Context, *, names: tuple[str, ...], every: bool, compare_only: bool, data: Path | None) -> None:
+    """Build read models anew from the log while the present ones go on serving.
+
+    With --compare-only, exits 1 where the rebuilt rows differ.
+    """
     from supportix.projections.catalogue import PROJECTIONS
 
-    if name is not None and name not in PROJECTIONS:
-        raise CommandRefused(f"there is no read model {name!r}; expected one of {', '.join(PROJECTIONS)}")
+    if bool(names) is every:
+        raise CommandRefused(f"expected --all, or names of read models: {', '.join(PROJECTIONS)}")
     settings = command_settings(data)
-    differing = []
-    for each in [name] if name else PROJECTIONS:
-        with progress(f"Rebuild {each}") as advance:
-            outcome = optional("supportix.projections.rebuild", "rebuild")(
-                settings, each, advance, compare_only=compare_only
-            )
-        say(f"{each}: {outcome}")
-        differing += [each] if outcome.differs else []
-    if differing:
+    report = asyncio.run(_rebuild(settings, list(PROJECTIONS) if every else list(names), swap=not compare_only))
+    rows = [
+        (each.table, each.serving_rows, each.rebuilt_rows, "equal" if each.equal else "DIFFERENT")
+        for each in report.comparisons
+    ]
+    show_table(f"At position {report.position:,}", ("table", "serving rows", "rebuilt rows", "content"), rows)
+    click.echo("The rebuilt rows serve now." if report.swapped else "Nothing was changed.")
+    if compare_only and not report.equal:
         ctx.exit(DIFFERENCE_FOUND)
+
+
+async def _rebuild(settings: Settings, names: list[str], *, swap: bool) -> RebuildReport:
+    from supportix.cli.preparing import open_pool
+    from supportix.projections.rebuild import rebuild as rebuilt
+
+    async with open_pool(settings) as pool:
+        with progress("Rebuild") as advance:
+            return await rebuilt(pool, names, swap=swap, progress=advance)

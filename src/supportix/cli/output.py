@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 import rich_click as click
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-Advance: TypeAlias = Callable[[int, int | None], None]
-"""Told how much is done, and of how much in all where that is known."""
+
+class Advance(Protocol):
+    """Told how much is done, of how much in all where that is known, and what goes on now."""
+
+    def __call__(self, done: int, total: int | None = None, stage: str | None = None, /) -> None: ...
+
 
 PLAIN_SECONDS = 5.0
 """How often progress is told where there is no terminal."""
@@ -53,7 +57,11 @@ def progress(label: str) -> Iterator[Advance]:
         return
     with _bar() as bar:
         task = bar.add_task(label, total=None)
-        yield lambda done, total=None: bar.update(task, completed=done, total=total)
+
+        def advance(done: int, total: int | None = None, stage: str | None = None, /) -> None:
+            bar.update(task, completed=done, total=total, description=stage or label)
+
+        yield advance
 
 
 def _bar() -> Progress:
@@ -67,12 +75,12 @@ def _bar() -> Progress:
 def _plain(label: str) -> Advance:
     started = told = time.monotonic()
 
-    def advance(done: int, total: int | None = None) -> None:
+    def advance(done: int, total: int | None = None, stage: str | None = None, /) -> None:
         nonlocal told
         now = time.monotonic()
         if now - told >= PLAIN_SECONDS or (done == total and done > 0):
             told = now
             rate = done / max(now - started, 0.001)
-            say(f"{label}: {done:,}{f' of {total:,}' if total else ''} ({rate:,.0f}/s)")
+            say(f"{stage or label}: {done:,}{f' of {total:,}' if total else ''} ({rate:,.0f}/s)")
 
     return advance

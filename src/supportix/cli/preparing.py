@@ -1,58 +1,87 @@
-"""What has to be there before the first request: the schema, the triage department and an administrator."""
+"""What has to be there before the first request: the schema, an administrator, and for the demo a history."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from supportix.cli.output import progress, say
 
 if TYPE_CHECKING:
-    from supportix.identity.accounts import Accounts
+    from psycopg_pool import AsyncConnectionPool
+
+    from supportix.demo.fill import DemoLogin
     from supportix.settings import Settings
 
-
-async def prepare_store(settings: Settings) -> str | None:
-    """On a migrated database: the first administrator's one-time password where the account was made just now."""
-    from supportix.bootstrap import open_core, utc_now
-    from supportix.identity.accounts import Accounts
-
-    async with open_core(settings) as core:
-        await core.departments.ensure_triage(at=utc_now())
-        return await Accounts(core.pool).ensure_admin(utc_now())
+_HAS_OTHER_TICKETS = """
+SELECT EXISTS (SELECT FROM events WHERE name = 'ticket.opened.v1')
+AND NOT EXISTS (SELECT FROM imports WHERE mapping = 'demo')
+"""
 
 
 @asynccontextmanager
-async def open_accounts(settings: Settings) -> AsyncIterator[Accounts]:
-    """Raises SettingRefused where the database doesn't answer."""
+async def open_pool(settings: Settings) -> AsyncIterator[AsyncConnectionPool[Any]]:
+    """A few connections. Raises SettingRefused where the database doesn't answer."""
     from psycopg_pool import AsyncConnectionPool
 
     from supportix.bootstrap import must_answer
-    from supportix.identity.accounts import Accounts
 
     url = settings.required_database_url()
     await must_answer(url)
-    async with AsyncConnectionPool(url, min_size=1, max_size=2, open=False, kwargs={"autocommit": True}) as pool:
-        yield Accounts(pool)
+    async with AsyncConnectionPool(url, min_size=1, max_size=4, open=False, kwargs={"autocommit": True}) as pool:
+        yield pool
 
 
-async def must_reach_nats(nats_url: str) -> None:
-    """Raises SettingRefused where no NATS server answers, or one without JetStream."""
-    import nats
-    from nats.errors import Error
+def prepare(settings: Settings) -> str | None:
+    """Migrate, and make the first administrator: the account's one-time password where it was made just now."""
+    from supportix.migrating import upgrade
 
-    from supportix.settings import SettingRefused
+    url = settings.required_database_url()
+    upgrade(url)
+    return asyncio.run(_ensure_admin(settings))
 
-    async def quiet(_error: Exception) -> None:
-        """The outcome below says it."""
 
-    try:
-        connection = await nats.connect(
-            nats_url.split(","), allow_reconnect=False, connect_timeout=5, max_reconnect_attempts=0, error_cb=quiet
-        )
-        try:
-            await connection.jetstream().account_info()
-        finally:
-            await connection.close()
-    except (Error, OSError, TimeoutError) as error:
-        why = " ".join(str(error).split()) or type(error).__name__
-        raise SettingRefused(f"SUPPORTIX_NATS_URL: no NATS server with JetStream answers there: {why}") from error
+async def _ensure_admin(settings: Settings) -> str | None:
+    from supportix.identity.accounts import Accounts
+
+    async with open_pool(settings) as pool:
+        return await Accounts(pool).ensure_admin(datetime.now(UTC))
+
+
+def must_answer(settings: Settings) -> None:
+    """Raises SettingRefused where a server that settings name can't be reached."""
+    asyncio.run(_must_answer(settings))
+
+
+async def _must_answer(settings: Settings) -> None:
+    if settings.database_url is not None:
+        from supportix.bootstrap import must_answer as database_must_answer
+
+        await database_must_answer(settings.database_url)
+    if settings.nats_url is not None:
+        from supportix.realtime.connection import connect
+
+        async with connect(settings.nats_url):
+            pass
+
+
+def fill_demo(settings: Settings) -> Sequence[DemoLogin]:
+    """Give an empty store the demo's history, once: who can log in, if it was filled just now."""
+    return asyncio.run(_fill_demo(settings))
+
+
+async def _fill_demo(settings: Settings) -> Sequence[DemoLogin]:
+    from supportix.bootstrap import open_core, utc_now
+    from supportix.demo.fill import fill
+
+    async with open_core(settings) as core:
+        async with core.pool.connection() as connection:
+            row = await (await connection.execute(_HAS_OTHER_TICKETS)).fetchone()
+        if row is not None and row[0]:
+            say("There are tickets already; the demo's history isn't added.")
+            return ()
+        with progress("Demo") as advance:
+            return await fill(core, utc_now(), lambda stage, done, total: advance(done, total, f"Demo: {stage}"))

@@ -31,21 +31,21 @@ def worker() -> None:
     Workers share the work through leases: start as many as you like, where you like.
     """
     end_with_owner()
-    from supportix.cli.worker import run
+    from supportix.cli.worker import run_worker
     from supportix.logs import configure_logging
 
     settings = command_settings()
     configure_logging(settings, "worker")
-    run(settings)
+    run_worker(settings)
 
 
 @click.command("demo-arrivals", hidden=True)
 def demo_arrivals() -> None:
     """Keep tickets coming in, for the demo."""
     end_with_owner()
-    from supportix.cli.optional import optional
+    from supportix.cli.worker import run_demo_arrivals
     from supportix.logs import configure_logging
 
     settings = command_settings()
-    configure_logging(settings, "demo")
-    optional("supportix.demo", "live_arrivals")(settings)
+    configure_logging(settings, "demo-arrivals")
+    run_demo_arrivals(settings)

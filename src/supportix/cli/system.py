@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,9 +15,9 @@ import msgspec
 from supportix.cli.child_logs import ChildLog
 from supportix.cli.environment import environment_of, forget, keep
 from supportix.cli.errors import CommandRefused
-from supportix.cli.output import progress, say
+from supportix.cli.output import say
 from supportix.cli.parts import ChildPart, ServerPart
-from supportix.cli.preparing import must_reach_nats, prepare_store
+from supportix.cli.preparing import must_answer
 from supportix.cli.supervisor import Supervisor, Watch
 from supportix.embedded import EmbeddedNats, EmbeddedPostgres, EmbeddedServer
 from supportix.embedded.directory import DirectoryLock
@@ -53,24 +52,13 @@ class System:
 
         Raises SettingRefused or EmbeddedServerError.
         """
+        must_answer(self._given)
         directory = self.settings.data_directory
         if self._given.database_url is None:
             self._start_server("database_url", EmbeddedPostgres(directory / "postgres"))
         if self._given.nats_url is None:
             self._start_server("nats_url", EmbeddedNats(directory / "nats"))
-        else:
-            asyncio.run(must_reach_nats(self._given.nats_url))
         self._take_in_addresses()
-
-    def prepare(self) -> str | None:
-        """Migrate, and make the triage department and the first administrator: its one-time password, if new."""
-        from supportix.bootstrap import must_answer
-        from supportix.migrating import upgrade
-
-        url = self.settings.required_database_url()
-        asyncio.run(must_answer(url))
-        upgrade(url)
-        return asyncio.run(prepare_store(self.settings))
 
     def start_children(self, *, demo: bool) -> None:
         """The worker and the API. Raises CommandRefused where the API doesn't become ready."""
@@ -162,16 +150,3 @@ def is_ready(settings: Settings) -> bool:
 def reachable(host: str) -> str:
     """An address at which a server that listens on `host` is found from this machine."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - told apart, not bound
-
-
-def fill_demo(settings: Settings) -> None:
-    """Fill an empty store with the demo's history; leave any other alone."""
-    from supportix.cli.connecting import connected
-    from supportix.cli.optional import optional
-
-    with connected(settings) as connection:
-        row = connection.execute("SELECT EXISTS (SELECT FROM events WHERE name = 'ticket.opened.v1')").fetchone()
-    if row is not None and row[0]:
-        return
-    with progress("Demo history") as advance:
-        optional("supportix.demo", "fill")(settings, advance)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from supportix.cli.errors import INTERRUPTED
-from supportix.cli.optional import optional
 from supportix.cli.output import say
 
 if TYPE_CHECKING:
@@ -30,22 +30,23 @@ if TYPE_CHECKING:
 @click.option("--api-processes", type=click.IntRange(1, 64), help="How many processes serve the API.  [default: 1]")
 @click.pass_context
 def up(
-    ctx: click.Context, data: Path | None, port: int | None, host: str | None, demo: bool, api_processes: int | None
+    ctx: click.Context, *, data: Path | None, port: int | None, host: str | None, demo: bool, api_processes: int | None
 ) -> None:
     """Run everything on this machine until Ctrl-C.
 
     Brings its own PostgreSQL and NATS, unless SUPPORTIX_DATABASE_URL or SUPPORTIX_NATS_URL name others. The first start
     prints an administrator's one-time password.
     """
+    import msgspec
+
     from supportix.cli.stopping import StopRequested, stop_signals
     from supportix.cli.supervisor import Supervisor
     from supportix.logs import configure_logging
     from supportix.settings import load_settings
 
     settings = load_settings(data_directory=data, host=host, port=port, api_processes=api_processes)
-    configure_logging(settings, "up")
-    if demo:
-        optional("supportix.demo", "fill")
+    form = "text" if settings.log_format == "auto" else settings.log_format
+    configure_logging(msgspec.structs.replace(settings, log_format=form), "up")
     must_be_this = port is not None or settings.port != type(settings)().port
     supervisor = Supervisor()
     try:
@@ -79,31 +80,31 @@ def _run(supervisor: Supervisor, settings: Settings, *, must_be_this: bool, demo
 
 
 def _start(system: System, *, demo: bool) -> None:
-    """Everything up to the URL. The one-time password is shown even where the start fails after it was made."""
-    from supportix.cli.system import fill_demo
+    """Everything up to the URL. One-time passwords are shown even where the start fails after they were made."""
+    from supportix.cli.preparing import fill_demo, prepare
 
+    logins: list[tuple[str, str]] = []
     say("Starting PostgreSQL and NATS.")
     system.start_servers()
-    say("Preparing the database.")
-    password = system.prepare()
     try:
+        say("Preparing the database.")
+        password = prepare(system.settings)
+        logins += [("admin", password)] if password is not None else []
         if demo:
-            fill_demo(system.settings)
+            logins += [(login.username, login.password) for login in fill_demo(system.settings)]
         say("Starting the API and a worker.")
         system.start_children(demo=demo)
-    except BaseException:
-        if password is not None:
-            click.echo(_password_block(password))
-        raise
-    click.echo(f"\nSupportix is ready: {system.url}\n")
-    if password is not None:
-        click.echo(_password_block(password))
+        click.echo(f"\nSupportix is ready: {system.url}\n")
+    finally:
+        _show(logins)
     say("Press Ctrl-C to stop.")
 
 
-def _password_block(password: str) -> str:
-    return (
-        "  Administrator:     admin\n"
-        f"  One-time password: {password}\n"
-        "  It is shown this once; you choose your own at the first log-in.\n"
-    )
+def _show(logins: Sequence[tuple[str, str]]) -> None:
+    if not logins:
+        return
+    click.echo("These passwords are shown this once:\n")
+    width = max(len(username) for username, _ in logins)
+    for username, password in logins:
+        click.echo(f"    {username:<{width}}  {password}")
+    click.echo("\nThe administrator chooses another one at the first log-in.\n")

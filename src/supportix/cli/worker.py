@@ -1,4 +1,4 @@
-"""A worker process: the parts it is made of, and its life from the first lease to SIGTERM."""
+"""Processes that work on the log until SIGTERM: workers, and the demo's arrivals."""
 
 from __future__ import annotations
 
@@ -9,42 +9,84 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import structlog
+from nats.aio.client import Client
 
 from supportix.bootstrap import Core, open_core, utc_now
-from supportix.processes import assigner, worker
+from supportix.processes import assigner
 from supportix.processes.assigner import Assigner
-from supportix.processes.worker import work
+from supportix.processes.worker import Process, work
 from supportix.projections import runner
 from supportix.projections.runner import ProjectionRunner
+from supportix.realtime import relay
+from supportix.realtime.connection import connect
+from supportix.realtime.relay import Relay
+from supportix.realtime.wakeups import WakeupBridge
 from supportix.settings import Settings
 from supportix.store.leases import Leases
+
+CONNECT_SECONDS = 1.0
 
 _log = structlog.get_logger(__name__)
 
 
-def run(settings: Settings) -> None:
+def run_worker(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT, then let go of all leases. Raises SettingRefused."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner_:
-        runner_.run(_until_stopped(_work(settings)))
+    _run(_work(settings))
+
+
+def run_demo_arrivals(settings: Settings) -> None:
+    """Keep tickets coming in until SIGTERM or SIGINT. Raises SettingRefused."""
+    _run(_demo_arrivals(settings))
 
 
 async def _work(settings: Settings) -> None:
-    async with open_core(settings) as core:
+    async with open_core(settings) as core, AsyncExitStack() as stack:
         await core.departments.ensure_triage(at=utc_now())
         owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        _log.info("worker started", owner=owner)
-        await work(_processes(core), Leases(core.pool, owner))
+        processes = _on_the_log(core)
+        if settings.nats_url is not None:
+            nats = await stack.enter_async_context(connect(settings.nats_url, required=False, name="supportix worker"))
+            bridge = asyncio.create_task(WakeupBridge(core.wakeups, nats).run(), name="wakeups")
+            stack.callback(bridge.cancel)
+            await _give_time_to_connect(nats)
+            processes |= _on_nats(core, nats)
+        _log.info("worker started", owner=owner, processes=sorted(processes))
+        await work(processes, Leases(core.pool, owner))
 
 
-def _processes(core: Core) -> dict[str, worker.Process]:
+def _on_the_log(core: Core) -> dict[str, Process]:
     return {
         runner.LEASE: lambda fence: ProjectionRunner(core.pool, core.feed, fence).run(),
         assigner.LEASE: lambda fence: Assigner(core.desk, core.committer, core.feed, fence, utc_now).run(),
     }
+
+
+def _on_nats(core: Core, nats: Client) -> dict[str, Process]:
+    return {relay.LEASE: lambda fence: Relay(core.desk.reading, core.feed, core.pool, nats, fence).run()}
+
+
+async def _give_time_to_connect(nats: Client) -> None:
+    """Tickets are given out without NATS too, so nobody waits long for it."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CONNECT_SECONDS):
+            while not nats.is_connected:  # noqa: ASYNC110 - the client has no event for its first connection.
+                await asyncio.sleep(0.01)
+
+
+async def _demo_arrivals(settings: Settings) -> None:
+    from supportix.demo.live import live_arrivals
+
+    async with open_core(settings) as core:
+        await live_arrivals(core)
+
+
+def _run(working: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=_loop_factory()) as loop:
+        loop.run(_until_stopped(working))
 
 
 async def _until_stopped(working: Coroutine[Any, Any, None]) -> None:
@@ -62,11 +104,11 @@ async def _until_stopped(working: Coroutine[Any, Any, None]) -> None:
         loop.add_signal_handler(number, stop)
     with suppress(asyncio.CancelledError):
         await task
-    _log.info("worker stopped")
+    _log.info("stopped")
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's loop where that is installed."""
+    """The loop of uvloop, except on Windows, which it doesn't know."""
     if sys.platform == "win32":
         return None
     import uvloop

@@ -40,4 +40,6 @@ def must_work_on(actor: Actor, ticket: Ticket) -> None:
     """Refused: Forbidden. Agents work on what they hold; supervisors on everything."""
     actor.must_have(Permission.TICKETS_WORK)
     if actor.role is Role.AGENT and ticket.agent_id != actor.id:
-        raise Forbidden(f"ticket {ticket.number} is not with you; the agent who holds it, or a supervisor, was expected")
+        raise Forbidden(
+            f"ticket {ticket.number} is not with you; the agent who holds it, or a supervisor, was expected"
+        )

@@ -82,8 +82,14 @@ class Agents:
         return await self._desk.carry_out_beside(envelope, decide, create_account)
 
     async def change_availability(
-        self, agent_id: UUID, availability: Availability, actor: Actor, envelope: Command, version: int | None,
-        *, at: datetime,
+        self,
+        agent_id: UUID,
+        availability: Availability,
+        actor: Actor,
+        envelope: Command,
+        version: int | None,
+        *,
+        at: datetime,
     ) -> Outcome:
         """Agents change their own, admins anybody's. Refused: Forbidden, NotFound, StaleVersion."""
         own = actor.role is Role.AGENT and actor.id == agent_id
@@ -100,8 +106,14 @@ class Agents:
         return await self._change(agent_id, envelope, version, lambda agent: agent.change_capacity(capacity, at=at))
 
     async def change_departments(
-        self, agent_id: UUID, department_ids: tuple[DepartmentId, ...], actor: Actor, envelope: Command,
-        version: int | None, *, at: datetime,
+        self,
+        agent_id: UUID,
+        department_ids: tuple[DepartmentId, ...],
+        actor: Actor,
+        envelope: Command,
+        version: int | None,
+        *,
+        at: datetime,
     ) -> Outcome:
         """Refused: Forbidden, NotFound, StaleVersion, UnknownDepartment."""
         actor.must_have(Permission.AGENTS_MANAGE)

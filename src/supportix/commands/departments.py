@@ -81,8 +81,15 @@ class Departments:
         return await self._desk.carry_out(envelope, decide)
 
     async def pause(
-        self, department_id: UUID, paused: bool, reason: str, actor: Actor, envelope: Command, version: int | None,
-        *, at: datetime,
+        self,
+        department_id: UUID,
+        paused: bool,
+        reason: str,
+        actor: Actor,
+        envelope: Command,
+        version: int | None,
+        *,
+        at: datetime,
     ) -> Outcome:
         """Stop or resume giving the department's tickets out. Refused: Forbidden, NotFound, StaleVersion."""
 

@@ -15,8 +15,8 @@ import psycopg
 from eventsourcing.application import Application
 from psycopg_pool import AsyncConnectionPool
 
-from supportix.domain.aggregate import Aggregate, DomainEvent
 from supportix.domain.agent import Agent
+from supportix.domain.aggregate import Aggregate, DomainEvent
 from supportix.domain.errors import NotFound, Refusal
 from supportix.store.committer import Appended, Command, GroupCommitter, NewEvent, append_on
 from supportix.store.errors import CommandReused, VersionConflict

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 import msgspec
@@ -108,8 +109,6 @@ class UnknownAgent(InvalidInput):
     """There is no such agent."""
 
 
-
-
 class Tickets:
     """Carries out commands on tickets."""
 
@@ -145,7 +144,7 @@ class Tickets:
 
     async def carry_out(self, command: TicketCommand, actor: Actor, envelope: Command, *, at: datetime) -> Outcome:
         """Carry out any command on one ticket. Refused: NotFound, Forbidden, StaleVersion, and as the ticket says."""
-        step = _STEPS[type(command)]
+        step = self._steps[type(command)]
 
         async def decide(work: Work) -> TicketAnswer:
             ticket = await work.load(Ticket, command.ticket_id)
@@ -167,9 +166,7 @@ class Tickets:
         await self._desk.load(Department, department_id)
         self._departments.add(department_id)
 
-    async def _assign(
-        self, work: Work, ticket: Ticket, command: AssignTicket, actor: Actor, at: datetime
-    ) -> None:
+    async def _assign(self, work: Work, ticket: Ticket, command: AssignTicket, actor: Actor, at: datetime) -> None:
         takes_it_on = actor.role is Role.AGENT and command.agent_id == actor.id
         actor.must_have(Permission.TICKETS_WORK if takes_it_on else Permission.TICKETS_ASSIGN)
         if not await self._desk.reading.stream(command.agent_id):
@@ -178,18 +175,14 @@ class Tickets:
         ticket.assign(command.agent_id, at=at, by=AssignedBy.PERSON)
         agent.reserve(TicketId(ticket.id), ticket.department_id, at=at)
 
-    async def _unassign(
-        self, work: Work, ticket: Ticket, command: UnassignTicket, actor: Actor, at: datetime
-    ) -> None:
+    async def _unassign(self, work: Work, ticket: Ticket, command: UnassignTicket, actor: Actor, at: datetime) -> None:
         if not actor.may(Permission.TICKETS_ASSIGN):
             must_work_on(actor, ticket)
         holder = ticket.agent_id
         ticket.unassign(reason=command.reason, at=at)
         await _release(work, holder, ticket, at)
 
-    async def _transfer(
-        self, work: Work, ticket: Ticket, command: TransferTicket, actor: Actor, at: datetime
-    ) -> None:
+    async def _transfer(self, work: Work, ticket: Ticket, command: TransferTicket, actor: Actor, at: datetime) -> None:
         actor.must_have(Permission.TICKETS_TRANSFER)
         await self.must_be_department(command.department_id)
         holder = ticket.agent_id
@@ -204,9 +197,7 @@ class Tickets:
         must_work_on(actor, ticket)
         ticket.await_customer(at=at)
 
-    async def _resolve(
-        self, work: Work, ticket: Ticket, command: ResolveTicket, actor: Actor, at: datetime
-    ) -> None:
+    async def _resolve(self, work: Work, ticket: Ticket, command: ResolveTicket, actor: Actor, at: datetime) -> None:
         must_work_on(actor, ticket)
         holder = ticket.agent_id
         ticket.resolve(resolution=command.resolution, at=at)
@@ -231,21 +222,20 @@ class Tickets:
             must_work_on(actor, ticket)
         ticket.change_priority(command.priority, at=at)
 
+    _steps: ClassVar[dict[type[TicketCommand], Callable[..., Awaitable[None]]]] = {
+        AssignTicket: _assign,
+        UnassignTicket: _unassign,
+        TransferTicket: _transfer,
+        StartWork: _start_work,
+        AwaitCustomer: _await_customer,
+        ResolveTicket: _resolve,
+        CloseTicket: _close,
+        ReopenTicket: _reopen,
+        ChangePriority: _prioritise,
+    }
+
 
 async def _release(work: Work, holder: AgentId | None, ticket: Ticket, at: datetime) -> None:
     if holder is not None:
         agent = await work.load(Agent, holder)
         agent.release(TicketId(ticket.id), at=at)
-
-
-_STEPS: dict[type[TicketCommand], Callable[..., Awaitable[None]]] = {
-    AssignTicket: Tickets._assign,
-    UnassignTicket: Tickets._unassign,
-    TransferTicket: Tickets._transfer,
-    StartWork: Tickets._start_work,
-    AwaitCustomer: Tickets._await_customer,
-    ResolveTicket: Tickets._resolve,
-    CloseTicket: Tickets._close,
-    ReopenTicket: Tickets._reopen,
-    ChangePriority: Tickets._prioritise,
-}

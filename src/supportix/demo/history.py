@@ -83,9 +83,7 @@ def thirty_days(now: datetime, seed: int) -> tuple[list[TicketHistory], Staffing
         agents=tuple(agent for department in DEPARTMENTS for agent in department.agents),
         agents_of={department.name: department.agents for department in DEPARTMENTS},
         capacity={agent: CAPACITY for department in DEPARTMENTS for agent in department.agents},
-        handle_seconds={
-            history.number: scribe.handle_seconds(by_name[history.department]) for history in histories
-        },
+        handle_seconds={history.number: scribe.handle_seconds(by_name[history.department]) for history in histories},
         estimated=frozenset(),
     )
     return histories, staffing

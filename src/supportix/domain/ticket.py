@@ -291,9 +291,7 @@ class Ticket(Aggregate, kw_only=True):
     closed_at: datetime | None = None
     reopen_count: int = 0
 
-    def assign(
-        self, agent_id: AgentId, *, at: datetime, by: AssignedBy, reasons: Reasons | None = None
-    ) -> "Ticket":
+    def assign(self, agent_id: AgentId, *, at: datetime, by: AssignedBy, reasons: Reasons | None = None) -> "Ticket":
         """Give the waiting ticket to an agent. Refused: TicketHasAgent, TransitionRefused."""
         if self.agent_id is not None:
             raise TicketHasAgent(f"ticket {self.number} is with agent {self.agent_id}; unassign it first")
@@ -361,7 +359,9 @@ class Ticket(Aggregate, kw_only=True):
     def reopen(self, *, reason: str, at: datetime, within: timedelta | None = REOPEN_WITHIN) -> "Ticket":
         """Queue it again. Refused: TicketNotEnded, ReopenWindowPassed; `within` None sets no limit (imports)."""
         if self.status not in {Status.RESOLVED, Status.CLOSED}:
-            raise TicketNotEnded(f"ticket {self.number} is {self.status}; only a resolved or closed one can be reopened")
+            raise TicketNotEnded(
+                f"ticket {self.number} is {self.status}; only a resolved or closed one can be reopened"
+            )
         ended_at = self.resolved_at or self.closed_at
         if within is not None and ended_at is not None and at - ended_at > within:
             raise ReopenWindowPassed(

@@ -17,12 +17,10 @@ from supportix.importing.steps import (
     PriorityChanged,
     Reopened,
     Resolved,
-    Resumed,
     Step,
     TicketHistory,
     Unassigned,
     WaitingOnCustomer,
-    WorkStarted,
 )
 from supportix.importing.tickets import Openings
 from supportix.importing.writer import ChunkWriter
@@ -80,14 +78,8 @@ class Recorded:
                 self._writer.record(ticket.reopen(reason="", at=at, within=None))
                 if step.agent is not None and agent_id is not None:
                     self._assign(ticket, agent_id, at)
-            case WorkStarted() | Resumed():
-                self._writer.record(ticket.start_work(at=at))
-            case WaitingOnCustomer():
-                self._writer.record(ticket.await_customer(at=at))
-            case Closed():
-                self._writer.record(ticket.close(reason="", at=at))
-            case PriorityChanged(priority=priority):
-                self._writer.record(ticket.change_priority(Priority(priority), at=at))
+            case _:
+                self._writer.record(_in_place(ticket, step))
 
     def _assign(self, ticket: Ticket, agent_id: AgentId, at: datetime) -> None:
         agent = agent_of(self._writer, agent_id)
@@ -108,6 +100,19 @@ class Recorded:
             self._writer.record(ticket)
         else:
             self._writer.record(ticket, agent_of(self._writer, holder).release(TicketId(ticket.id), at=at))
+
+
+def _in_place(ticket: Ticket, step: Step) -> Ticket:
+    """A step that leaves the ticket with whoever has it."""
+    match step:
+        case WaitingOnCustomer():
+            return ticket.await_customer(at=step.at)
+        case Closed():
+            return ticket.close(reason="", at=step.at)
+        case PriorityChanged(priority=priority):
+            return ticket.change_priority(Priority(priority), at=step.at)
+        case _:
+            return ticket.start_work(at=step.at)
 
 
 def _in_order(histories: Sequence[TicketHistory]) -> Iterator[tuple[datetime, TicketHistory, Step | None]]:

@@ -150,7 +150,8 @@ async def write_histories(core: Core, plan: Plan, progress: Progress) -> Written
 
 async def _begin(core: Core, plan: Plan) -> tuple[dict[str, int], bool]:
     """Enter the import and set ticket numbers aside, unless that was done before. Returns the first number of each
-    year, and whether the import was finished before."""
+    year, and whether the import was finished before.
+    """
     async with core.pool.connection() as connection:
         cursor = await connection.execute(
             "SELECT first_numbers, finished_at IS NOT NULL FROM imports WHERE import_id = %s",

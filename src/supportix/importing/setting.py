@@ -15,7 +15,13 @@ PAUSE_REASON = "a history is being imported"
 
 
 def begin(
-    writer: ChunkWriter, identities: Identities, staffing: Staffing, names: Mapping[str, str], policy: str, *, at: datetime
+    writer: ChunkWriter,
+    identities: Identities,
+    staffing: Staffing,
+    names: Mapping[str, str],
+    policy: str,
+    *,
+    at: datetime,
 ) -> None:
     """Create the departments, closed to the live assigner, and the agents, online."""
     for name in staffing.departments:
@@ -36,7 +42,9 @@ def begin(
 def end(writer: ChunkWriter, identities: Identities, staffing: Staffing, *, at: datetime, go_on: bool) -> None:
     """Send the agents off, unless the desk is to go on from here; open the departments to the live assigner."""
     for name in () if go_on else staffing.agents:
-        writer.record(writer.board.agents[identities.agent(name)].copy().change_availability(Availability.OFFLINE, at=at))
+        writer.record(
+            writer.board.agents[identities.agent(name)].copy().change_availability(Availability.OFFLINE, at=at)
+        )
     for name in staffing.departments:
         department = writer.board.departments[identities.department(name)].copy()
         writer.record(department.resume_assignment(at=at))

@@ -120,5 +120,3 @@ async def _all(connection: Any, statement: str) -> list[tuple[Any, ...]]:
 
 async def _one(connection: Any, statement: str) -> int:
     return int((await _all(connection, statement))[0][0])
-
-

@@ -160,9 +160,7 @@ class Replicas:
         return replica
 
 
-def _compare(
-    fact: TicketAssigned, reasons: Reasons, policy: AssignmentPolicy, view: Known, shift: int
-) -> str | None:
+def _compare(fact: TicketAssigned, reasons: Reasons, policy: AssignmentPolicy, view: Known, shift: int) -> str | None:
     """Run the policy over everybody, and hold the outcome against what was recorded."""
     candidates, excluded = view.able(fact.department_id)
     if not candidates:

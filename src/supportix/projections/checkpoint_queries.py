@@ -19,9 +19,7 @@ RowT = TypeVar("RowT", bound=msgspec.Struct)
 
 LONGEST_QUERY_SECONDS = 15
 
-_REACHED = (
-    "SELECT CASE WHEN count(*) = %s THEN min(position) ELSE 0 END, min(updated_at) FROM checkpoints WHERE name = ANY(%s)"
-)
+_REACHED = "SELECT CASE WHEN count(*) = %s THEN min(position) ELSE 0 END, min(updated_at) FROM checkpoints WHERE name = ANY(%s)"
 _HEAD = "SELECT position, recorded_at FROM events ORDER BY position DESC LIMIT 1"
 
 
@@ -114,5 +112,3 @@ async def fetch_one(
     """The first row, if there is one."""
     found = await fetch(engine, query, row_type, of=of, limit=1)
     return AsOf(found.position, found.value[0] if found.value else None)
-
-

@@ -97,7 +97,9 @@ class ProjectionRunner:
 
     async def _park(self, connection: Connection, name: str, entry: LogEntry, error: Exception) -> None:
         """Leave this stream out of this read model from here on; the others go on."""
-        _log.error("stream parked", projection=name, stream=str(entry.stream_id), position=entry.position, why=repr(error))
+        _log.error(
+            "stream parked", projection=name, stream=str(entry.stream_id), position=entry.position, why=repr(error)
+        )
         self._parked.add((name, entry.stream_id))
         await connection.execute(
             "INSERT INTO parked_streams (projection, stream_id, position, reason) VALUES (%s, %s, %s, %s) "

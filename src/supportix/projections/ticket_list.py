@@ -124,7 +124,12 @@ class TicketList:
 
     @_apply.register
     def _(self, fact: TicketQueued, row: TicketRow) -> None:
-        row.status, row.department_id, row.queued_at, row.agent_id = Status.QUEUED, fact.waits_in, fact.occurred_at, None
+        row.status, row.department_id, row.queued_at, row.agent_id = (
+            Status.QUEUED,
+            fact.waits_in,
+            fact.occurred_at,
+            None,
+        )
 
     @_apply.register
     def _(self, fact: TicketReopened, row: TicketRow) -> None:

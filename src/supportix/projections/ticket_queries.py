@@ -133,9 +133,7 @@ async def ticket_detail(
     """The ticket of that id or number; None where there is none, or where the asker may not see it."""
     found = tickets.c.ticket_id == ticket_id if ticket_id is not None else tickets.c.number == number
     query = select(*_SUMMARY, tickets.c.description, _queue_place().label("queue_place")).where(found, _visible(scope))
-    return await fetch_one(
-        engine, query, TicketDetail, of=[TicketList.name, DepartmentQueue.name, AgentLoad.name]
-    )
+    return await fetch_one(engine, query, TicketDetail, of=[TicketList.name, DepartmentQueue.name, AgentLoad.name])
 
 
 def _queue_place() -> Any:

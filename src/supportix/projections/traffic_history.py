@@ -1,4 +1,4 @@
-"""Traffic per department and quarter hour: arrivals, assignments, resolutions. Consumes three of the ticket's events."""
+"""Traffic per department and quarter hour. Consumes TicketRouted, TicketAssigned and TicketResolved."""
 
 from datetime import datetime
 

@@ -27,7 +27,7 @@ class Topic(StrEnum):
 
 
 class CloseCode(IntEnum):
-    """Why the server closes. After those of 44xx another attempt fails too, unless the client changes something."""
+    """Why the server closes; docs/realtime.md says what a client does then."""
 
     GOING_AWAY = 1001
     FAULT = 1011
@@ -40,7 +40,7 @@ class CloseCode(IntEnum):
     TOO_SILENT = 4408
     FRAME_TOO_LARGE = 4413
     TOO_MANY = 4429
-    TOO_SLOW = 4500
+    TOO_SLOW = 4490
 
 
 class Cursor(msgspec.Struct, frozen=True):
@@ -139,7 +139,7 @@ class LoadChanged(Frame, frozen=True, kw_only=True, tag="load.changed", gc=False
 
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Authenticate | Subscribe)
+_decoder: msgspec.json.Decoder[Authenticate | Subscribe] = msgspec.json.Decoder(Authenticate | Subscribe)
 
 
 def text_of(frame: Frame) -> str:

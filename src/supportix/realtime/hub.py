@@ -6,8 +6,10 @@ Takes events from NATS while that is up, and fills what is missing from the log;
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NamedTuple
+from uuid import UUID
 
 import psycopg
 import structlog
@@ -20,22 +22,31 @@ from supportix.domain.errors import NotFound
 from supportix.identity.roles import Role
 from supportix.identity.tokens import Principal
 from supportix.realtime.catch_up import MOST_REPLAYED_EVENTS, changes_between
-from supportix.realtime.frames import CloseCode, Cursor
+from supportix.realtime.following import Events, Following
+from supportix.realtime.frames import CloseCode, Cursor, Subscribe
 from supportix.realtime.history_id import history_id
-from supportix.realtime.intake import Intake
 from supportix.realtime.levels import Levels
-from supportix.realtime.publication import readable_after
-from supportix.realtime.seats import Change, Seat, Seating
+from supportix.realtime.seats import EVERYONE, MOST_SEATS_PER_ACCOUNT, Change, Seat, Seating, TooManySeats
 from supportix.realtime.ticket_changes import TicketStates
-from supportix.store.feed import PAGE, POLL_SECONDS, LogFeed
+from supportix.store.feed import LogFeed
 
 STARTS_BACK_EVENTS = 2_000
 """The hub begins this far before the read models' position, to have changes ready for those who reconnect."""
 KEPT_CHANGES = 10_000
+MOST_AT_ONCE = 250
 REPLAYS_AT_ONCE = 4
 RETRY_SECONDS = 0.5
 
 _log = structlog.get_logger(__name__)
+
+
+class Joined(NamedTuple):
+    """What a seat gets before its outbox goes on: frames that waited there, changes it missed, or why not these."""
+
+    position: int
+    earlier: list[str | Subscribe]
+    missed: list[str]
+    trouble: str | None
 
 
 class Hub:
@@ -46,22 +57,25 @@ class Hub:
         self.position = 0
         self._desk = desk
         self._feed = feed
-        self._intake = Intake(nats) if nats else None
+        self._following = Following(desk.reading, feed, nats)
         self._seating = Seating()
         self._states = TicketStates(desk.reading, "")
+        self._levels = self._new_levels()
+        self._department_changes = 0
         self._recent: deque[Change] = deque(maxlen=KEPT_CHANGES)
         self._recent_from = 0
         self._moved = asyncio.Event()
         self._changing = asyncio.Lock()
         self._replaying = asyncio.Semaphore(REPLAYS_AT_ONCE)
         self._tasks: list[asyncio.Task[None]] = []
-        self.levels = Levels(desk.pool, lambda: (self.epoch, self.position))
 
     @asynccontextmanager
     async def seat(self, principal: Principal) -> AsyncIterator[Seat]:
-        """A seat for as long as its connection lasts. Raises psycopg.Error where the log can't be read."""
+        """A seat for as long as its connection lasts. Raises TooManySeats, and psycopg.Error where the log is away."""
+        if len(self._seating.of(principal.account_id)) >= MOST_SEATS_PER_ACCOUNT:
+            raise TooManySeats
         async with self._changing:
-            if not self._tasks:
+            if not self._tasks or any(task.done() for task in self._tasks):
                 await self._start()
             seat = Seat(principal, await self._departments_of(principal))
             self._seating.add(seat)
@@ -85,39 +99,64 @@ class Hub:
         self._seating.remove(seat)
         seat.principal = principal
         seat.sit(seat.department_ids)
+        seat.topics &= seat.allowed_topics
         self._seating.add(seat)
 
-    async def missed(self, cursor: Cursor) -> Sequence[Change] | str:
-        """The tickets' changes from the cursor to where the hub stands; why there are none where they can't be told.
+    async def join(self, seat: Seat, wish: Subscribe) -> Joined:
+        """Give the seat what it wishes, from the position in the answer on. What it missed before is in the answer."""
+        trouble = await self._trouble_with(wish.resume) if wish.resume else None
+        seat.subscribe(wish)  # From here on changes go to the outbox; those up to here are told by the answer.
+        until, earlier = self.position, seat.drain()
+        after = wish.resume.position if wish.resume and not trouble else until
+        recent = [change for change in self._recent if after < change.position <= until]
+        if after < self._recent_from:
+            async with self._replaying:
+                reading, upto = self._desk.reading, min(until, self._recent_from)
+                recent = await changes_between(reading, self._feed, self.epoch, after, upto) + recent
+        texts = [text for change in recent if (text := seat.text_for(change))]
+        return Joined(until, earlier, texts, trouble)
 
-        Nothing is awaited between the hub's position at the end and the return: what comes later is in the outboxes.
-        """
+    async def _trouble_with(self, cursor: Cursor) -> str | None:
+        """Why a reader can't go on from there; None where it can."""
         if cursor.epoch != self.epoch:
             return "the position belongs to another history of the log"
         if cursor.position > self.position and not await self._reach(cursor.position):
             return "the log has no such position"
-        if cursor.position >= self._recent_from:
-            return [change for change in self._recent if change.position > cursor.position]
-        until = self._recent_from
         if self.position - cursor.position > MOST_REPLAYED_EVENTS:
             return f"more than {MOST_REPLAYED_EVENTS} events happened since"
-        async with self._replaying:
-            older = await changes_between(self._desk.reading, self._feed, self.epoch, cursor.position, until)
-        return older + [change for change in self._recent if change.position > until]
+        return None
+
+    def _new_levels(self) -> Levels:
+        return Levels(self._desk.pool, lambda: Cursor(self.epoch, self.position))
+
+    async def levels(self, seat: Seat, position: int) -> list[str]:
+        """All levels that the seat has subscribed to, as they are or newer; it has been told all else up to there."""
+        sees_all = EVERYONE in seat.keys
+        department_ids = None if sees_all else seat.department_ids
+        changes = await self._levels.present(department_ids, seat.topics, Cursor(self.epoch, position))
+        return [text for change in changes if (text := seat.text_for(change))]
 
     async def _start(self) -> None:
+        try:
+            await self._begin()
+        except BaseException:
+            await self._rest()
+            raise
+
+    async def _begin(self) -> None:
+        await self._rest()
         self.epoch = await history_id(self._desk.pool)
         self.position = self._recent_from = await self._starting_position()
         self._states = TicketStates(self._desk.reading, self.epoch)
+        self._levels = self._new_levels()
         self._recent.clear()
-        if self._intake:
-            await self._intake.open()
+        await self._following.open()
         head = await self._desk.reading.head()
         while self.position < head:
-            await self._read_log()
+            await self._take_in(await self._following.read(self.position))
         self._tasks = [
             asyncio.create_task(self._follow(), name="hub-follow"),
-            asyncio.create_task(self.levels.tell(self._seating.tell), name="hub-levels"),
+            asyncio.create_task(self._levels.tell(self._seating.tell), name="hub-levels"),
         ]
         for task in self._tasks:
             task.add_done_callback(self._ended)
@@ -126,10 +165,9 @@ class Hub:
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-        if self._intake:
-            await self._intake.close()
+        if tasks:
+            await asyncio.wait(tasks)
+        await self._following.close()
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         """A fault of ours must not leave people in front of a picture that no longer moves."""
@@ -142,53 +180,33 @@ class Hub:
     async def _follow(self) -> None:
         while True:
             try:
-                await self._advance()
+                await self._take_in(await self._following.next(self.position))
             except (psycopg.Error, OSError) as error:
                 _log.warning("the log can't be read; trying again", error=repr(error))
                 await asyncio.sleep(RETRY_SECONDS)
                 await self._check_history()
 
-    async def _advance(self) -> None:
-        events = self._intake.after(self.position) if self._intake else []
-        if not events and not (self._intake and self._intake.has_gap):
-            await self._pause()
-            events = self._intake.after(self.position) if self._intake else []
-        if events:
-            await self._take_in(events)
-        else:
-            await self._read_log()
+    async def _take_in(self, events: Events) -> None:
+        for start in range(0, len(events), MOST_AT_ONCE):
+            some = events[start : start + MOST_AT_ONCE]
+            await self._states.prepare(some)
+            for position, event in some:
+                self._tell_of(position, event)
+            if len(self._recent) == KEPT_CHANGES:
+                self._recent_from = max(self._recent_from, self._recent[0].position - 1)
+            moved, self._moved = self._moved, asyncio.Event()
+            moved.set()
+            await asyncio.sleep(0)  # Outboxes are emptied before more is put in.
 
-    async def _pause(self) -> None:
-        """Until something has likely happened. Reading the log in between makes sure of it, NATS or not."""
-        if self._intake:
-            await self._intake.open()
-            if self._intake.is_flowing:
-                await self._intake.wait(POLL_SECONDS)
-                return
-        await self._feed.wait(self.position)
-
-    async def _read_log(self) -> None:
-        entries = await readable_after(self._desk.reading, self._feed, self.position, PAGE)
-        if entries:
-            await self._take_in([(entry.position, entry.event) for entry in entries])
-        elif self._intake:
-            self._intake.forget()
-
-    async def _take_in(self, events: Sequence[tuple[int, DomainEvent]]) -> None:
-        await self._states.prepare(events)
-        for position, event in events:
-            found = self._states.change(position, event)
-            self.levels.touch(position, event, found[1] if found else frozenset())
-            if isinstance(event.fact, AgentJoinedDepartment | AgentLeftDepartment):
-                self._change_departments(event)
-            self.position = position
-            if found:
-                self._recent.append(found[0])
-                self._seating.tell(found[0])
-        if len(self._recent) == KEPT_CHANGES:
-            self._recent_from = max(self._recent_from, self._recent[0].position)
-        moved, self._moved = self._moved, asyncio.Event()
-        moved.set()
+    def _tell_of(self, position: int, event: DomainEvent) -> None:
+        found = self._states.change(position, event)
+        self._levels.touch(position, event, found[1] if found else frozenset())
+        if isinstance(event.fact, AgentJoinedDepartment | AgentLeftDepartment):
+            self._change_departments(event)
+        self.position = position
+        if found:
+            self._recent.append(found[0])
+            self._seating.tell(found[0])
 
     async def _reach(self, position: int) -> bool:
         """Wait until the hub has come that far. False where the log doesn't."""
@@ -200,19 +218,24 @@ class Hub:
 
     async def _starting_position(self) -> int:
         head = await self._desk.reading.head()
-        projected = await self.levels.reached()
+        projected = await self._levels.reached()
         return max(0, head - KEPT_CHANGES, min(head, projected) - STARTS_BACK_EVENTS)
 
-    async def _departments_of(self, principal: Principal) -> frozenset:
+    async def _departments_of(self, principal: Principal) -> frozenset[UUID]:
+        """The departments of an agent, as of now: read again where any agent's changed meanwhile."""
         if principal.role is not Role.AGENT:
             return frozenset()
-        try:
-            agent = await self._desk.load(Agent, principal.account_id)
-        except NotFound:
-            return frozenset()
-        return frozenset(agent.department_ids)
+        while True:
+            changes = self._department_changes
+            try:
+                agent = await self._desk.load(Agent, principal.account_id)
+            except NotFound:
+                return frozenset()
+            if changes == self._department_changes:
+                return frozenset(agent.department_ids)
 
     def _change_departments(self, event: DomainEvent) -> None:
+        self._department_changes += 1
         fact = event.fact
         for seat in self._seating.of(event.originator_id):
             if isinstance(fact, AgentJoinedDepartment):

@@ -100,7 +100,9 @@ def _readable(row: Sequence[Any]) -> LogEntry:
     except CorruptEvent as error:
         position, stream_id, version, name, _, command_id, recorded_at = row
         _log.warning("event can't be read", position=position, why=str(error))
-        return LogEntry(position, stream_id, version, Unreadable(occurred_at=recorded_at, name=name), command_id, recorded_at)
+        return LogEntry(
+            position, stream_id, version, Unreadable(occurred_at=recorded_at, name=name), command_id, recorded_at
+        )
 
 
 def _is_marked(described: object) -> bool:

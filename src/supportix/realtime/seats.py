@@ -12,8 +12,10 @@ from supportix.identity.roles import Permission, Role
 from supportix.identity.tokens import Principal
 from supportix.realtime.frames import CloseCode, Subscribe, Topic
 
-MOST_WAITING_FRAMES = 1_000
+MOST_WAITING_FRAMES = 4_000
 """A reader that lets more frames than this pile up is too slow, and is closed."""
+
+MOST_SEATS_PER_ACCOUNT = 32
 
 Key = tuple[str, UUID | None]
 EVERYONE: Key = ("everyone", None)
@@ -41,6 +43,10 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     own_text: str | None = None
     """What its requester gets; None for what doesn't concern customers."""
     ticket_id: UUID | None = None
+
+
+class TooManySeats(Exception):  # noqa: N818 - says what was found.
+    """The account has as many live connections to this process as it may."""
 
 
 class Ending(NamedTuple):

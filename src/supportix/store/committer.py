@@ -84,8 +84,12 @@ class _Waiting:
             else:
                 span[1] = event.version
 
+    async def settled(self) -> None:
+        """Return when the outcome is known, whatever it is."""
+        await asyncio.wait([self.done])
 
-APPEND = "SELECT * FROM append_events(" + ", ".join(["%s"] * 18) + ")"
+
+APPEND = f"SELECT * FROM append_events({', '.join(['%s'] * 18)})"  # noqa: S608 - placeholders alone.
 
 
 def append_parameters(batch: Sequence[_Waiting]) -> tuple[object, ...]:
@@ -133,7 +137,7 @@ class GroupCommitter:
     async def close(self) -> None:
         """Flush what waits, then stop."""
         while self._waiting:
-            await asyncio.sleep(0.005)
+            await self._waiting[-1].settled()
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -187,7 +191,9 @@ class GroupCommitter:
             except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
                 await self._forget_connection()
                 expired = [waiting for waiting in batch if time.monotonic() > waiting.deadline]
-                _refuse(expired, StoreUnavailable(f"nothing was written; try again in a moment ({type(error).__name__})"))
+                _refuse(
+                    expired, StoreUnavailable(f"nothing was written; try again in a moment ({type(error).__name__})")
+                )
                 batch = [waiting for waiting in batch if waiting not in expired]
                 if batch:
                     await asyncio.sleep(0.1)
@@ -238,9 +244,7 @@ class GroupCommitter:
             self._on_flush(head)
 
 
-async def append_on(
-    connection: psycopg.AsyncConnection[Any], events: Sequence[NewEvent], command: Command
-) -> Appended:
+async def append_on(connection: psycopg.AsyncConnection[Any], events: Sequence[NewEvent], command: Command) -> Appended:
     """Append in a transaction that the caller has open, and which holds back all other writers until it ends.
 
     Refused: VersionConflict, CommandReused. Raises LeaseLost where it is fenced.

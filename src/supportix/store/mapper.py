@@ -12,9 +12,7 @@ from supportix.domain.history import FACTS
 from supportix.store.errors import CorruptEvent
 
 _encode = msgspec.json.Encoder().encode
-_decoders: Mapping[str, msgspec.json.Decoder[Fact]] = {
-    name: msgspec.json.Decoder(fact) for name, fact in FACTS.items()
-}
+_decoders: Mapping[str, msgspec.json.Decoder[Fact]] = {name: msgspec.json.Decoder(fact) for name, fact in FACTS.items()}
 
 
 def encode_fact(fact: Fact) -> bytes:
@@ -25,7 +23,9 @@ def decode_fact(name: str, body: bytes, stream_id: UUID, version: int) -> Fact:
     """The fact of a stored event. Raises CorruptEvent, also where the name is unknown to this release."""
     decoder = _decoders.get(name)
     if decoder is None:
-        raise CorruptEvent(stream_id, version, name, "no fact of that name is known; was it written by a newer release?")
+        raise CorruptEvent(
+            stream_id, version, name, "no fact of that name is known; was it written by a newer release?"
+        )
     try:
         return decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -50,6 +50,4 @@ class FactMapper(Mapper[UUID]):
         if not isinstance(stream_id, UUID):
             raise TypeError(f"a stream is named by a UUID, not by {stream_id!r}")
         version = stored_event.originator_version
-        return DomainEvent(
-            stream_id, version, decode_fact(stored_event.topic, stored_event.state, stream_id, version)
-        )
+        return DomainEvent(stream_id, version, decode_fact(stored_event.topic, stored_event.state, stream_id, version))

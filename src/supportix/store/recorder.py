@@ -105,7 +105,10 @@ class LogRecorder(ApplicationRecorder):
             "AND (%s::text[] = '{}' OR name = ANY(%s)) ORDER BY position LIMIT %s",
             (first, 2**63 - 1 if stop is None else stop, list(topics), list(topics), limit),
         )
-        return [Notification(originator_id=row[0], originator_version=row[1], topic=row[2], state=row[3], id=row[4]) for row in rows]
+        return [
+            Notification(originator_id=row[0], originator_version=row[1], topic=row[2], state=row[3], id=row[4])
+            for row in rows
+        ]
 
     def max_notification_id(self) -> int | None:
         rows = self._read("SELECT position FROM events ORDER BY position DESC LIMIT 1", ())
@@ -160,13 +163,15 @@ class SupportixFactory(InfrastructureFactory[TrackingRecorder]):
     def application_recorder(self) -> ApplicationRecorder:
         url = self.env.get("DATABASE_URL")
         if not url:
-            raise InfrastructureFactoryError("DATABASE_URL is missing: the PostgreSQL URL of the event store was expected")
+            raise InfrastructureFactoryError(
+                "DATABASE_URL is missing: the PostgreSQL URL of the event store was expected"
+            )
         return LogRecorder(url)
 
     def aggregate_recorder(self, purpose: str = "events") -> AggregateRecorder:
         raise InfrastructureFactoryError(f"no recorder for {purpose!r}: aggregates are recorded in the one log")
 
-    def tracking_recorder(self, tracking_recorder_class: Any = None) -> NoReturn:
+    def tracking_recorder(self, tracking_recorder_class: Any = None) -> NoReturn:  # noqa: ARG002 - the library's name.
         raise InfrastructureFactoryError("read models keep their checkpoints themselves: supportix.projections.runner")
 
     def process_recorder(self) -> ProcessRecorder:

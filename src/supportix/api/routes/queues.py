@@ -1,0 +1,100 @@
+"""Queues, loads and traffic: what supervisors and agents look at all day."""
+
+from datetime import datetime, timedelta
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+
+from supportix.api.access import any_of
+from supportix.api.call import Call, Page, Read
+from supportix.api.endpoints import query
+from supportix.api.paging import ByName, ByNameInDepartment, page_of
+from supportix.api.refusals import Fault, InvalidRequest
+from supportix.domain.errors import NotFound
+from supportix.identity.roles import Permission, Role
+from supportix.projections.agent_queries import LoadView, load_page
+from supportix.projections.department_queries import (
+    NameKey,
+    PlaceKey,
+    QueueEntry,
+    QueueSummary,
+    department_detail,
+    queue_page,
+    queue_summaries,
+    serves,
+)
+from supportix.projections.traffic_queries import TrafficQuarter, traffic
+
+TAG = "Operations"
+LONGEST_SPAN = timedelta(days=35)
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class TrafficQuery(msgspec.Struct, frozen=True, kw_only=True, rename={"begin": "from", "end": "to"}):
+    """The span, at most 35 days, and the department; all of them together without one."""
+
+    begin: Moment
+    end: Moment
+    department_id: UUID | None = None
+
+
+class Traffic(msgspec.Struct, frozen=True, kw_only=True):
+    """Every quarter hour of the span, quiet ones too, in order."""
+
+    department_id: UUID | None
+    items: tuple[TrafficQuarter, ...]
+
+
+@query("/queues", needs=any_of(Permission.QUEUES_READ), tag=TAG)
+async def list_queues(call: Call, query: ByName) -> Read[Page[QueueSummary]]:
+    """Summarise each department's queue. Agents see those of their departments."""
+    behind, limit = query.start(call.backend.cursors, "queues")
+    served_by = call.sender.account_id if call.sender.role is Role.AGENT else None
+    found = await queue_summaries(call.backend.engine, served_by=served_by, behind=behind, limit=limit + 1)
+    page = page_of(
+        call.backend.cursors, "queues", found.value, limit, lambda row: NameKey(row.name, row.department_id)
+    )
+    return Read(page, found.position)
+
+
+@query("/queues/{department_id}", needs=any_of(Permission.QUEUES_READ), tag=TAG, refusals=(NotFound,))
+async def get_queue(call: Call, department_id: UUID, query: ByName) -> Read[Page[QueueEntry]]:
+    """List what waits in a department, in the order in which it will be served."""
+    backend = call.backend
+    own = call.sender.role is not Role.AGENT or await serves(backend.engine, call.sender.account_id, department_id)
+    if not own or (await department_detail(backend.engine, department_id)).value is None:
+        raise NotFound(f"no department has the id {department_id}")
+    listing = f"queue {department_id}"
+    behind = backend.cursors.read(listing, query.cursor, PlaceKey) if query.cursor else None
+    found = await queue_page(backend.engine, department_id, behind=behind, limit=query.limit + 1)
+    page = page_of(
+        backend.cursors,
+        listing,
+        found.value,
+        query.limit,
+        lambda entry: PlaceKey(entry.priority.rank, entry.opened_at, entry.ticket_id),
+    )
+    return Read(page, found.position)
+
+
+@query("/loads", needs=any_of(Permission.LOADS_READ), tag=TAG)
+async def list_loads(call: Call, query: ByNameInDepartment) -> Read[Page[LoadView]]:
+    """List agents with what they hold, by name."""
+    behind, limit = query.start(call.backend.cursors, "loads")
+    found = await load_page(call.backend.engine, department_id=query.department_id, behind=behind, limit=limit + 1)
+    page = page_of(call.backend.cursors, "loads", found.value, limit, lambda row: NameKey(row.name, row.agent_id))
+    return Read(page, found.position)
+
+
+@query("/traffic", needs=any_of(Permission.TRAFFIC_READ), tag=TAG)
+async def get_traffic(call: Call, query: TrafficQuery) -> Read[Traffic]:
+    """Read arrivals, assignments and resolutions per quarter hour."""
+    if not timedelta(0) <= query.end - query.begin <= LONGEST_SPAN:
+        raise InvalidRequest(Fault("query", f"up to {LONGEST_SPAN.days} days behind `from` were expected", parameter="to"))
+    found = await traffic(call.backend.engine, department_id=query.department_id, begin=query.begin, end=query.end)
+    return Read(Traffic(department_id=query.department_id, items=tuple(found.value)), found.position)
+
+
+ENDPOINTS = (list_queues, get_queue, list_loads, get_traffic)

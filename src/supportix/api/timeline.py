@@ -1,0 +1,175 @@
+"""A ticket's history for people: one entry per event of its stream. What is meant for staff is left out for customers."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from supportix.domain.aggregate import Fact
+from supportix.domain.ticket import (
+    AssignedBy,
+    Channel,
+    Priority,
+    Reasons,
+    RoutingStep,
+    TicketAssigned,
+    TicketAwaitingCustomer,
+    TicketClosed,
+    TicketOpened,
+    TicketPriorityChanged,
+    TicketReopened,
+    TicketResolved,
+    TicketRouted,
+    TicketTransferred,
+    TicketUnassigned,
+    TicketWorkStarted,
+)
+from supportix.identity.roles import Role
+from supportix.store.log import LogEntry
+
+
+class Person(msgspec.Struct, frozen=True):
+    """Who did it."""
+
+    account_id: UUID
+    name: str
+    role: Role | None
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """Something that happened. `actor` is null where Supportix itself did it."""
+
+    at: datetime
+    version: int
+    position: int
+    actor: Person | None
+
+
+class Opened(Entry, frozen=True, kw_only=True, tag="ticket-opened"):
+    """The ticket was opened."""
+
+    number: str
+    subject: str
+    description: str
+    requester_id: UUID
+    priority: Priority
+    channel: Channel
+    tags: tuple[str, ...]
+
+
+class Routed(Entry, frozen=True, kw_only=True, tag="ticket-routed"):
+    """It was routed to a department."""
+
+    department_id: UUID
+    step: RoutingStep
+
+
+class Assigned(Entry, frozen=True, kw_only=True, tag="ticket-assigned"):
+    """An agent got it. `reasons` are for staff, and null where a person chose."""
+
+    agent_id: UUID
+    department_id: UUID
+    assigned_by: AssignedBy
+    reasons: Reasons | None
+
+
+class Unassigned(Entry, frozen=True, kw_only=True, tag="ticket-unassigned"):
+    """It went back to the queue. `reason` is for staff."""
+
+    agent_id: UUID
+    department_id: UUID
+    reason: str | None
+
+
+class Transferred(Entry, frozen=True, kw_only=True, tag="ticket-transferred"):
+    """It moved to another department. `reason` is for staff."""
+
+    from_department_id: UUID
+    to_department_id: UUID
+    from_agent_id: UUID | None
+    reason: str | None
+
+
+class WorkStarted(Entry, frozen=True, kw_only=True, tag="ticket-work-started"):
+    """The agent began to work on it, or went on."""
+
+
+class AwaitingCustomer(Entry, frozen=True, kw_only=True, tag="ticket-awaiting-customer"):
+    """The customer is asked for something."""
+
+
+class Resolved(Entry, frozen=True, kw_only=True, tag="ticket-resolved"):
+    """It was resolved."""
+
+    agent_id: UUID | None
+    department_id: UUID
+    resolution: str
+
+
+class Closed(Entry, frozen=True, kw_only=True, tag="ticket-closed"):
+    """It was closed."""
+
+    department_id: UUID
+    reason: str
+
+
+class Reopened(Entry, frozen=True, kw_only=True, tag="ticket-reopened"):
+    """It went back to the queue after it had ended."""
+
+    department_id: UUID
+    reason: str
+
+
+class PriorityChanged(Entry, frozen=True, kw_only=True, tag="ticket-priority-changed"):
+    """It became more or less urgent."""
+
+    priority: Priority
+
+
+TimelineEntry = (
+    Opened
+    | Routed
+    | Assigned
+    | Unassigned
+    | Transferred
+    | WorkStarted
+    | AwaitingCustomer
+    | Resolved
+    | Closed
+    | Reopened
+    | PriorityChanged
+)
+
+
+_ENTRIES: dict[type[Fact], type[TimelineEntry]] = {
+    TicketOpened: Opened,
+    TicketRouted: Routed,
+    TicketAssigned: Assigned,
+    TicketUnassigned: Unassigned,
+    TicketTransferred: Transferred,
+    TicketWorkStarted: WorkStarted,
+    TicketAwaitingCustomer: AwaitingCustomer,
+    TicketResolved: Resolved,
+    TicketClosed: Closed,
+    TicketReopened: Reopened,
+    TicketPriorityChanged: PriorityChanged,
+}
+_FOR_STAFF: dict[type[TimelineEntry], frozenset[str]] = {
+    Assigned: frozenset({"reasons"}),
+    Unassigned: frozenset({"reason"}),
+    Transferred: frozenset({"reason"}),
+}
+_OF_ALL = frozenset(Entry.__struct_fields__)
+
+
+def told(entry: LogEntry, actor: Person | None, *, for_staff: bool) -> TimelineEntry:
+    """The entry for an event of a ticket's stream. Its own fields have the names that they have in the fact."""
+    fact = entry.fact
+    kind = _ENTRIES[type(fact)]
+    hidden = frozenset() if for_staff else _FOR_STAFF.get(kind, frozenset())
+    own = {
+        name: None if name in hidden else getattr(fact, name)
+        for name in kind.__struct_fields__
+        if name not in _OF_ALL
+    }
+    return kind(at=fact.occurred_at, version=entry.version, position=entry.position, actor=actor, **own)

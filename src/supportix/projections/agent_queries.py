@@ -1,0 +1,82 @@
+"""Reading agents and their loads."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Select, func, literal, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from supportix.domain.agent import Availability
+from supportix.projections.agent_load import AgentLoad, agent_load
+from supportix.projections.checkpoint_queries import AsOf, RowT, fetch, fetch_one
+from supportix.projections.department_queries import NameKey
+
+
+class AgentView(msgspec.Struct, frozen=True, kw_only=True):
+    """An agent as it stands. `position` is that of its last event."""
+
+    agent_id: UUID
+    name: str
+    department_ids: tuple[UUID, ...]
+    availability: Availability
+    availability_since: datetime
+    capacity: int
+    version: int
+    position: int
+
+
+class LoadView(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent holds: `open_work` of `capacity` tickets; `free` more fit."""
+
+    agent_id: UUID
+    name: str
+    department_ids: tuple[UUID, ...]
+    availability: Availability
+    capacity: int
+    open_work: int
+    free: int
+    assigned_total: int
+    last_assigned_at: datetime | None
+
+
+_AGENT = [agent_load.c[name] for name in AgentView.__struct_fields__]
+_FREE = func.greatest(0, agent_load.c.capacity - agent_load.c.open_work).label("free")
+_LOAD = [_FREE if name == "free" else agent_load.c[name] for name in LoadView.__struct_fields__]
+
+
+async def agent_page(
+    engine: AsyncEngine, *, department_id: UUID | None, behind: NameKey | None, limit: int
+) -> AsOf[list[AgentView]]:
+    """Agents by name."""
+    return await _page(engine, select(*_AGENT), AgentView, department_id, behind, limit)
+
+
+async def load_page(
+    engine: AsyncEngine, *, department_id: UUID | None, behind: NameKey | None, limit: int
+) -> AsOf[list[LoadView]]:
+    """Loads by the agents' names."""
+    return await _page(engine, select(*_LOAD), LoadView, department_id, behind, limit)
+
+
+async def agent_detail(engine: AsyncEngine, agent_id: UUID) -> AsOf[AgentView | None]:
+    query = select(*_AGENT).where(agent_load.c.agent_id == agent_id)
+    return await fetch_one(engine, query, AgentView, of=[AgentLoad.name])
+
+
+async def _page(
+    engine: AsyncEngine,
+    query: Select[Any],
+    row_type: type[RowT],
+    department_id: UUID | None,
+    behind: NameKey | None,
+    limit: int,
+) -> AsOf[list[RowT]]:
+    order = [agent_load.c.name, agent_load.c.agent_id]
+    if department_id is not None:
+        query = query.where(agent_load.c.department_ids.contains([department_id]))
+    if behind is not None:
+        bound = tuple_(literal(behind.name, order[0].type), literal(behind.id, order[1].type))
+        query = query.where(tuple_(*order) > bound)
+    return await fetch(engine, query, row_type, of=[AgentLoad.name], order=order, limit=limit)

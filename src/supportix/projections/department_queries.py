@@ -1,0 +1,154 @@
+"""Reading departments and their queues."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import ColumnElement, func, literal, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from supportix.domain.ticket import Channel, Priority
+from supportix.projections.agent_load import AgentLoad, agent_load
+from supportix.projections.checkpoint_queries import AsOf, fetch, fetch_one
+from supportix.projections.department_queue import DepartmentQueue, department_queue
+from supportix.projections.departments import DepartmentDirectory, DepartmentRow, departments
+from supportix.projections.ticket_list import TicketList, tickets
+
+
+class NameKey(msgspec.Struct, frozen=True, array_like=True):
+    """Where a row stands in an order by name."""
+
+    name: str
+    id: UUID
+
+
+class PlaceKey(msgspec.Struct, frozen=True, array_like=True):
+    """Where a ticket stands in its queue."""
+
+    rank: int
+    opened_at: datetime
+    ticket_id: UUID
+
+
+class QueueSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits in a department's queue, by priority and in all, and since when the oldest is open."""
+
+    department_id: UUID
+    name: str
+    paused: bool
+    waiting: int
+    urgent: int
+    high: int
+    normal: int
+    low: int
+    oldest_opened_at: datetime | None
+    oldest_queued_at: datetime | None
+
+
+class QueueEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A waiting ticket. `place` is 1 for the one that is next."""
+
+    place: int
+    ticket_id: UUID
+    number: str
+    subject: str
+    requester_id: UUID
+    priority: Priority
+    channel: Channel
+    opened_at: datetime
+    queued_at: datetime
+    version: int
+
+
+_OWN = [departments.c[name] for name in DepartmentRow.__struct_fields__]
+_QUEUE = [DepartmentQueue.name, DepartmentDirectory.name, AgentLoad.name]
+
+
+async def department_page(engine: AsyncEngine, *, behind: NameKey | None, limit: int) -> AsOf[list[DepartmentRow]]:
+    """Departments by name."""
+    query = select(*_OWN)
+    order = [departments.c.name, departments.c.department_id]
+    if behind is not None:
+        query = query.where(tuple_(*order) > _bound(order, behind.name, behind.id))
+    return await fetch(engine, query, DepartmentRow, of=[DepartmentDirectory.name], order=order, limit=limit)
+
+
+async def department_detail(engine: AsyncEngine, department_id: UUID) -> AsOf[DepartmentRow | None]:
+    query = select(*_OWN).where(departments.c.department_id == department_id)
+    return await fetch_one(engine, query, DepartmentRow, of=[DepartmentDirectory.name])
+
+
+async def queue_summaries(
+    engine: AsyncEngine, *, served_by: UUID | None, behind: NameKey | None, limit: int
+) -> AsOf[list[QueueSummary]]:
+    """All departments' queues, empty ones too, by name; only those that an agent serves where one is given."""
+    queue = department_queue.c
+    counts = [
+        func.count(queue.ticket_id).filter(queue.priority == priority.value).label(priority.value)
+        for priority in Priority
+    ]
+    order = [departments.c.name, departments.c.department_id]
+    query = (
+        select(
+            departments.c.department_id,
+            departments.c.name,
+            departments.c.paused,
+            func.count(queue.ticket_id).label("waiting"),
+            *counts,
+            func.min(queue.opened_at).label("oldest_opened_at"),
+            func.min(queue.queued_at).label("oldest_queued_at"),
+        )
+        .select_from(departments.outerjoin(department_queue, queue.department_id == departments.c.department_id))
+        .where(_served(departments.c.department_id, served_by))
+        .group_by(departments.c.department_id)
+    )
+    if behind is not None:
+        query = query.where(tuple_(*order) > _bound(order, behind.name, behind.id))
+    return await fetch(engine, query, QueueSummary, of=_QUEUE, order=order, limit=limit)
+
+
+async def queue_page(
+    engine: AsyncEngine, department_id: UUID, *, behind: PlaceKey | None, limit: int
+) -> AsOf[list[QueueEntry]]:
+    """A department's queue in order. Places count from the head of the queue on every page."""
+    order = [department_queue.c.priority_rank, department_queue.c.opened_at, department_queue.c.ticket_id]
+    placed = (
+        select(department_queue, func.row_number().over(order_by=order).label("place"))
+        .where(department_queue.c.department_id == department_id)
+        .subquery("placed")
+    )
+    own = placed.c
+    query = select(
+        own.place,
+        own.ticket_id,
+        tickets.c.number,
+        tickets.c.subject,
+        tickets.c.requester_id,
+        own.priority,
+        tickets.c.channel,
+        own.opened_at,
+        own.queued_at,
+        own.version,
+    ).select_from(placed.join(tickets, tickets.c.ticket_id == own.ticket_id))
+    if behind is not None:
+        columns: list[ColumnElement[Any]] = [own.priority_rank, own.opened_at, own.ticket_id]
+        query = query.where(tuple_(*columns) > _bound(columns, behind.rank, behind.opened_at, behind.ticket_id))
+    return await fetch(engine, query, QueueEntry, of=[*_QUEUE, TicketList.name], order=[own.place], limit=limit)
+
+
+async def serves(engine: AsyncEngine, agent_id: UUID, department_id: UUID) -> bool:
+    """Whether the agent belongs to the department."""
+    query = select(_served(literal(department_id, departments.c.department_id.type), agent_id))
+    async with engine.connect() as connection:
+        return bool((await connection.execute(query)).scalar())
+
+
+def _served(department_id: ColumnElement[UUID], agent_id: UUID | None) -> ColumnElement[bool]:
+    if agent_id is None:
+        return literal(True)  # noqa: FBT003 - the SQL literal.
+    return department_id.in_(select(func.unnest(agent_load.c.department_ids)).where(agent_load.c.agent_id == agent_id))
+
+
+def _bound(columns: list[Any], *values: Any) -> Any:
+    return tuple_(*(literal(value, column.type) for value, column in zip(values, columns, strict=True)))

@@ -1,0 +1,28 @@
+"""The changes of tickets that a reader missed, told from the log as they would have been told live."""
+
+import asyncio
+
+from supportix.realtime.publication import readable_after
+from supportix.realtime.seats import Change
+from supportix.realtime.ticket_changes import TicketStates
+from supportix.store.feed import PAGE, LogFeed
+from supportix.store.log import EventLog
+
+MOST_REPLAYED_EVENTS = 10_000
+"""Whoever is further back reads everything afresh, which costs less."""
+
+
+async def changes_between(log: EventLog, feed: LogFeed, epoch: str, after: int, until: int) -> list[Change]:
+    """Changes of the events after one position up to another, in order."""
+    states = TicketStates(log, epoch)
+    changes: list[Change] = []
+    while after < until:
+        entries = await readable_after(log, feed, after, min(PAGE, until - after))
+        if not entries:
+            break
+        events = [(entry.position, entry.event) for entry in entries]
+        await states.prepare(events)
+        changes += [found[0] for position, event in events if (found := states.change(position, event))]
+        after = entries[-1].position
+        await asyncio.sleep(0)  # Others are served between two pages.
+    return changes
