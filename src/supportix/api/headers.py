@@ -53,7 +53,7 @@ def idempotency_key(headers: Headers) -> bytes | None:
 
 
 def fingerprint(secret: bytes, method: str, path: str, body: bytes) -> bytes:
-    """Tells requests of one key apart. Keyed, since a body may hold a password that nobody should be able to guess at."""
+    """Tells requests of one key apart. Keyed, so that no password can be guessed at by it."""
     return digest(secret, b"\n".join((method.encode(), path.encode(), body)), "sha256")[:FINGERPRINT_BYTES]
 
 

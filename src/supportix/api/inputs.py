@@ -41,6 +41,7 @@ TicketReference = Annotated[
 Position = Annotated[int, Meta(ge=0, le=LARGEST_POSITION, description="A position of the event log.")]
 Limit = Annotated[int, Meta(ge=1, le=200, description="How many items at most.")]
 CursorText = Annotated[
-    str, Meta(min_length=1, max_length=1_000, pattern="^[A-Za-z0-9_-]+$", description="`next_cursor` of the page before.")
+    str,
+    Meta(min_length=1, max_length=1_000, pattern="^[A-Za-z0-9_-]+$", description="`next_cursor` of the page before."),
 ]
 Ids = Annotated[tuple[UUID, ...], Meta(max_length=200)]

@@ -28,17 +28,14 @@ from supportix.bootstrap import utc_now
 from supportix.domain.errors import Refusal
 from supportix.identity.revocations import Revocations
 from supportix.identity.tokens import Principal, TokenSigner
+from supportix.realtime.delivery import Delivery
 from supportix.realtime.frames import (
     SUBPROTOCOL,
     Authenticate,
     Authenticated,
     CloseCode,
     Error,
-    Frame,
-    Heartbeat,
-    ResyncRequired,
     Subscribe,
-    Subscribed,
     frame_of,
     text_of,
 )
@@ -46,10 +43,8 @@ from supportix.realtime.hub import Hub
 from supportix.realtime.seats import Ending, Seat, TooManySeats
 
 AUTHENTICATE_WITHIN_SECONDS = 5.0
-HEARTBEAT_SECONDS = 20.0
 CHECK_SECONDS = 1.0
 """How often expiry and revocation are looked at."""
-SEND_SECONDS = 10.0
 CLOSE_SECONDS = 1.0
 MOST_FRAME_CHARACTERS = 65_536
 MOST_FRAMES_PER_SECOND = 20
@@ -161,7 +156,7 @@ class LiveConnection:
             self._bad_frames += 1
             if self._bad_frames > MOST_BAD_FRAMES:
                 raise Closing(CloseCode.BAD_FRAMES, str(error)[:120]) from error
-            self._put(seat, Error(**self._standing(), detail=str(error)))
+            self._refuse(seat, str(error))
             return
         if isinstance(frame, Subscribe):
             self._wish(seat, frame)
@@ -173,8 +168,7 @@ class LiveConnection:
             seat.put(wish)
             return
         allowed = ", ".join(sorted(seat.allowed_topics))
-        detail = f"topics for role {seat.principal.role.value!r} were expected: {allowed}"
-        self._put(seat, Error(**self._standing(), detail=detail))
+        self._refuse(seat, f"topics for role {seat.principal.role.value!r} were expected: {allowed}")
 
     def _renew(self, seat: Seat, frame: Authenticate) -> None:
         principal = self._identify(frame)
@@ -184,23 +178,22 @@ class LiveConnection:
         self._welcome(seat)
 
     def _welcome(self, seat: Seat) -> None:
-        who = seat.principal
-        self._put(
-            seat,
-            Authenticated(**self._standing(), account_id=who.account_id, role=who.role, expires_at=who.expires_at),
+        who, standing = seat.principal, self._hub.standing_of(seat)
+        welcome = Authenticated(
+            epoch=standing.epoch,
+            position=standing.position,
+            account_id=who.account_id,
+            role=who.role,
+            expires_at=who.expires_at,
         )
+        seat.put(text_of(welcome))
 
     async def _write(self, seat: Seat) -> None:
-        told_at = time.monotonic()
+        delivery = Delivery(self._hub, seat, self._socket.send_data)
         try:
             while True:
-                items = await seat.take(CHECK_SECONDS)
+                await delivery.step(CHECK_SECONDS)
                 self._must_still_be_welcome(seat.principal)
-                if not items and time.monotonic() - told_at >= HEARTBEAT_SECONDS:
-                    items = [text_of(Heartbeat(**self._standing()))]
-                if items:
-                    await self._send_all(seat, items)
-                    told_at = time.monotonic()
         except WebSocketDisconnect:
             seat.end(CloseCode.GOING_AWAY, "the client went away")
         except Closing as closing:
@@ -216,32 +209,6 @@ class LiveConnection:
         if self._revocations.is_revoked(principal):
             raise Closing(CloseCode.UNAUTHENTICATED, "the session has ended; log in again")
 
-    async def _send_all(self, seat: Seat, items: list[str | Subscribe]) -> None:
-        """Send in order. A wish is carried out in its turn, after what the former one has still brought."""
-        waiting = deque(items)
-        while waiting:
-            item = waiting.popleft()
-            if isinstance(item, str):
-                await self._send(item)
-                continue
-            joined = await self._hub.join(seat, item)
-            waiting.extend(joined.earlier)
-            for text in [each for each in waiting if isinstance(each, str)]:
-                await self._send(text)
-            waiting = deque(each for each in waiting if not isinstance(each, str))
-            standing = {"epoch": self._hub.epoch, "position": joined.position}
-            if joined.trouble:
-                await self._send(text_of(ResyncRequired(**standing, reason=joined.trouble)))
-            for text in joined.missed:
-                await self._send(text)
-            await self._send(text_of(Subscribed(**standing, topics=item.topics)))
-            for text in await self._hub.levels(seat, joined.position):
-                await self._send(text)
-
-    async def _send(self, text: str) -> None:
-        async with asyncio.timeout(SEND_SECONDS):
-            await self._socket.send_data(text)
-
     async def _receive(self) -> str:
         text = await self._socket.receive_data(mode="text")
         if len(text) > MOST_FRAME_CHARACTERS:
@@ -252,8 +219,6 @@ class LiveConnection:
         self._arrivals.append(now)
         return text
 
-    def _put(self, seat: Seat, frame: Frame) -> None:
-        seat.put(text_of(frame))
-
-    def _standing(self) -> dict[str, str | int]:
-        return {"epoch": self._hub.epoch, "position": self._hub.position}
+    def _refuse(self, seat: Seat, detail: str) -> None:
+        standing = self._hub.standing_of(seat)
+        seat.put(text_of(Error(epoch=standing.epoch, position=standing.position, detail=detail)))

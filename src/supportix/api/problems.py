@@ -9,7 +9,8 @@ import msgspec
 import psycopg
 import structlog
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
+from litestar.exceptions import HTTPException
+from litestar.status_codes import HTTP_401_UNAUTHORIZED
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 from sqlalchemy.exc import TimeoutError as PoolBusy
 
@@ -74,7 +75,15 @@ STATUSES: Mapping[type[Refusal], int] = {
 """A refusal has the status of its nearest class that stands here."""
 
 _CHALLENGE = 'Bearer realm="supportix"'
-_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolClosed, TooManyRequests, ConnectionError, PoolBusy)
+_AWAY = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    PoolTimeout,
+    PoolClosed,
+    TooManyRequests,
+    ConnectionError,
+    PoolBusy,
+)
 
 _log = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -129,28 +138,35 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
 
 def refusal_of(request: Request[Any, Any, Any], error: BaseException) -> Refusal | None:
     """The refusal that an error amounts to; None for what nobody foresaw."""
-    match error:
-        case Refusal():
-            return error
-        case MethodNotAllowedException():
-            return MethodNotAllowed(request.app.state.allowed_methods(request.scope["path"]))
-        case NotFoundException():
+    wrapped = getattr(error, "orig", None)  # SQLAlchemy's errors wrap those of psycopg.
+    if isinstance(wrapped, BaseException):
+        return refusal_of(request, wrapped)
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, HTTPException):
+        return _routing_refusal(request, error)
+    if isinstance(error, _AWAY):
+        return StoreUnavailable("the database doesn't answer; try again in a moment")
+    return None
+
+
+def _routing_refusal(request: Request[Any, Any, Any], error: HTTPException) -> Refusal | None:
+    """What Litestar refuses before a handler is reached, and while it reads the body."""
+    match error.status_code:
+        case 404:
             return RouteNotFound("an address that the OpenAPI document at /api/v1/openapi.json names was expected")
-        case HTTPException(status_code=413):
+        case 405:
+            return MethodNotAllowed(request.app.state.allowed_methods(request.scope["path"]))
+        case 413:
             return BodyTooLarge("a body of at most 1 MB was expected")
-        case HTTPException(status_code=400):
+        case 400:
             return InvalidRequest(Fault("header", "a host name was expected", parameter="Host"))
-        case _ if isinstance(getattr(error, "orig", None), BaseException):  # What SQLAlchemy wraps.
-            return refusal_of(request, error.orig)  # type: ignore[attr-defined]
-        case _ if isinstance(error, _AWAY):
-            return StoreUnavailable("the database doesn't answer; try again in a moment")
     return None
 
 
 def _headers(refusal: Refusal) -> dict[str, str]:
     headers = {}
-    status = status_of(type(refusal))
-    if status == 401:
+    if status_of(type(refusal)) == HTTP_401_UNAUTHORIZED:
         reason = "" if isinstance(refusal, Unauthenticated | WrongCredentials) else ', error="invalid_token"'
         headers["WWW-Authenticate"] = _CHALLENGE + reason
     if isinstance(refusal, MethodNotAllowed):

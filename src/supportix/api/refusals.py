@@ -38,7 +38,7 @@ class RouteNotFound(Refusal):
 
 
 class MethodNotAllowed(Refusal):
-    """This address doesn't take that method."""
+    """The address doesn't take that method."""
 
     def __init__(self, allowed: tuple[str, ...]) -> None:
         self.allowed = allowed
@@ -60,7 +60,7 @@ class ReadModelsBehind(Refusal):
 
 
 class NotReady(Refusal):
-    """This process can't serve requests now."""
+    """The service can't answer requests now."""
 
     retry_after_seconds = 5
 

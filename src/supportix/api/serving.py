@@ -67,7 +67,7 @@ def _served(endpoint: Endpoint) -> Callable[[AnyRequest], Awaitable[Response[byt
 
 
 def admitted(backend: Backend, endpoint: Endpoint, scope: Any) -> Call:
-    """The call of somebody who may make it. Refused: Unauthenticated, TokenInvalid, TokenExpired, Forbidden, and so on."""
+    """The call of somebody who may make it. Refused: what `Gate.identify` and `must_admit` refuse."""
     headers = dict(scope["headers"])
     at = backend.clock()
     if endpoint.needs is Audience.ANYONE:

@@ -1,6 +1,8 @@
-"""A ticket's history for people: one entry per event of its stream. What is meant for staff is left out for customers."""
+"""A ticket's history for people: one entry per event of its stream, without what is for staff where customers read."""
 
 from datetime import datetime
+from functools import cache
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -159,7 +161,6 @@ _FOR_STAFF: dict[type[TimelineEntry], frozenset[str]] = {
     Unassigned: frozenset({"reason"}),
     Transferred: frozenset({"reason"}),
 }
-_OF_ALL = frozenset(Entry.__struct_fields__)
 
 
 def told(entry: LogEntry, actor: Person | None, *, for_staff: bool) -> TimelineEntry:
@@ -167,9 +168,10 @@ def told(entry: LogEntry, actor: Person | None, *, for_staff: bool) -> TimelineE
     fact = entry.fact
     kind = _ENTRIES[type(fact)]
     hidden = frozenset() if for_staff else _FOR_STAFF.get(kind, frozenset())
-    own = {
-        name: None if name in hidden else getattr(fact, name)
-        for name in kind.__struct_fields__
-        if name not in _OF_ALL
-    }
+    own: dict[str, Any] = {name: None if name in hidden else getattr(fact, name) for name in _own_fields(kind)}
     return kind(at=fact.occurred_at, version=entry.version, position=entry.position, actor=actor, **own)
+
+
+@cache
+def _own_fields(kind: type[TimelineEntry]) -> tuple[str, ...]:
+    return tuple(name for name in kind.__struct_fields__ if name not in Entry.__struct_fields__)

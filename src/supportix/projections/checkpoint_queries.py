@@ -19,7 +19,10 @@ RowT = TypeVar("RowT", bound=msgspec.Struct)
 
 LONGEST_QUERY_SECONDS = 15
 
-_REACHED = "SELECT CASE WHEN count(*) = %s THEN min(position) ELSE 0 END, min(updated_at) FROM checkpoints WHERE name = ANY(%s)"
+_REACHED = (
+    "SELECT CASE WHEN count(*) = %s THEN min(position) ELSE 0 END, min(updated_at) "
+    "FROM checkpoints WHERE name = ANY(%s)"
+)
 _HEAD = "SELECT position, recorded_at FROM events ORDER BY position DESC LIMIT 1"
 
 

@@ -146,7 +146,7 @@ async def serves(engine: AsyncEngine, agent_id: UUID, department_id: UUID) -> bo
 
 def _served(department_id: ColumnElement[UUID], agent_id: UUID | None) -> ColumnElement[bool]:
     if agent_id is None:
-        return literal(True)  # noqa: FBT003 - the SQL literal.
+        return literal(True)
     return department_id.in_(select(func.unnest(agent_load.c.department_ids)).where(agent_load.c.agent_id == agent_id))
 
 

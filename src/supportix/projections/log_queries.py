@@ -65,7 +65,7 @@ async def senders(engine: AsyncEngine, command_ids: Sequence[UUID]) -> Mapping[U
     """The account that sent each command; None for what a process of ours did."""
     query = select(commands.c.command_id, commands.c.actor_id).where(commands.c.command_id.in_(command_ids))
     async with engine.connect() as connection:
-        return {command_id: actor_id for command_id, actor_id in (await connection.execute(query)).all()}
+        return {row.command_id: row.actor_id for row in await connection.execute(query)}
 
 
 def _audit_event(row: Any) -> AuditEvent:

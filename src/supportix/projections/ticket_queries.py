@@ -158,7 +158,7 @@ def _visible(scope: TicketScope) -> ColumnElement[bool]:
     if scope.agent_id is not None:
         served = select(func.unnest(agent_load.c.department_ids)).where(agent_load.c.agent_id == scope.agent_id)
         return or_(tickets.c.agent_id == scope.agent_id, tickets.c.department_id.in_(served))
-    return literal(True)  # noqa: FBT003 - the SQL literal.
+    return literal(True)
 
 
 def _conditions(wanted: TicketFilter) -> list[ColumnElement[bool]]:

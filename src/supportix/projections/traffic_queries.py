@@ -25,7 +25,7 @@ class TrafficQuarter(msgspec.Struct, frozen=True):
 async def traffic(
     engine: AsyncEngine, *, department_id: UUID | None, begin: datetime, end: datetime
 ) -> AsOf[list[TrafficQuarter]]:
-    """Each quarter hour that begins in [begin, end), quiet ones too; of all departments together where none is given."""
+    """Each quarter hour that begins in [begin, end), quiet ones too; of all departments where none is given."""
     moment = DateTime(timezone=True)
     first = quarter_of(begin - timedelta(microseconds=1)) + QUARTER
     quarters = select(

@@ -94,13 +94,13 @@ class Hub:
         async with self._changing:
             await self._rest()
 
+    def standing_of(self, seat: Seat) -> Cursor:
+        """Where the seat's reader stands once its outbox is empty; at 0 before it has subscribed."""
+        return Cursor(self.epoch, self.position if seat.is_subscribed else 0)
+
     def vouch(self, seat: Seat, principal: Principal) -> None:
         """Let the seat's person stay with a fresh token, under the role that it says."""
-        self._seating.remove(seat)
-        seat.principal = principal
-        seat.sit(seat.department_ids)
-        seat.topics &= seat.allowed_topics
-        self._seating.add(seat)
+        self._seating.move(seat, principal, seat.department_ids)
 
     async def join(self, seat: Seat, wish: Subscribe) -> Joined:
         """Give the seat what it wishes, from the position in the answer on. What it missed before is in the answer."""
@@ -239,9 +239,9 @@ class Hub:
         fact = event.fact
         for seat in self._seating.of(event.originator_id):
             if isinstance(fact, AgentJoinedDepartment):
-                self._seating.move(seat, seat.department_ids | {fact.department_id})
+                self._seating.move(seat, seat.principal, seat.department_ids | {fact.department_id})
             elif isinstance(fact, AgentLeftDepartment):
-                self._seating.move(seat, seat.department_ids - {fact.department_id})
+                self._seating.move(seat, seat.principal, seat.department_ids - {fact.department_id})
 
     async def _check_history(self) -> None:
         """After an outage the database may be another one, or an earlier state of it: then all begin anew."""

@@ -58,18 +58,18 @@ class Seat:
     """One connection's place. Its outbox is filled by the hub and emptied by the connection."""
 
     def __init__(self, principal: Principal, department_ids: frozenset[UUID]) -> None:
-        self.principal = principal
-        self.keys: frozenset[Key] = frozenset()
+        self.is_subscribed = False
         self.topics: frozenset[Topic] = frozenset()
         self.ticket_ids: frozenset[UUID] | None = None
         self.ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._outbox: deque[str | Subscribe] = deque()
         self._filled = asyncio.Event()
-        self.sit(department_ids)
+        self.sit(principal, department_ids)
 
-    def sit(self, department_ids: frozenset[UUID]) -> None:
+    def sit(self, principal: Principal, department_ids: frozenset[UUID]) -> None:
         """Work out what the principal may see; an agent sees what belongs to its departments and what it holds."""
-        principal, self.department_ids = self.principal, department_ids
+        self.principal, self.department_ids = principal, department_ids
+        self.keys: frozenset[Key]
         if principal.may(Permission.TICKETS_READ_ALL):
             self.keys = frozenset({EVERYONE})
         elif principal.role is Role.AGENT and principal.may(Permission.TICKETS_READ_DEPARTMENT):
@@ -78,13 +78,14 @@ class Seat:
             self.keys = frozenset({requester(principal.account_id)})
         else:
             self.keys = frozenset()
+        self.topics &= self.allowed_topics
 
     @property
     def allowed_topics(self) -> frozenset[Topic]:
         return frozenset(Topic) if self.principal.may(Permission.QUEUES_READ) else frozenset({Topic.TICKETS})
 
     def subscribe(self, wish: Subscribe) -> None:
-        self.topics, self.ticket_ids = wish.topics, wish.ticket_ids
+        self.topics, self.ticket_ids, self.is_subscribed = wish.topics & self.allowed_topics, wish.ticket_ids, True
 
     def text_for(self, change: Change) -> str | None:
         """The change as this seat is told it; None where it is not to be told."""
@@ -153,10 +154,10 @@ class Seating:
     def of(self, account_id: UUID) -> list[Seat]:
         return [seat for seat in self._seats if seat.principal.account_id == account_id]
 
-    def move(self, seat: Seat, department_ids: frozenset[UUID]) -> None:
-        """Seat an agent whose departments changed."""
+    def move(self, seat: Seat, principal: Principal, department_ids: frozenset[UUID]) -> None:
+        """Seat somebody anew whose role or departments may have changed."""
         self.remove(seat)
-        seat.sit(department_ids)
+        seat.sit(principal, department_ids)
         self.add(seat)
 
     def tell(self, change: Change) -> None:

@@ -145,9 +145,7 @@ async def _take_off_duty(call: Call, account_id: UUID) -> None:
     """Whoever can't log in must get no more work."""
     agents = call.backend.core.agents
     try:
-        await agents.change_availability(
-            account_id, Availability.OFFLINE, call.actor, call.envelope, None, at=call.at
-        )
+        await agents.change_availability(account_id, Availability.OFFLINE, call.actor, call.envelope, None, at=call.at)
     except NotFound:
         return  # Not an agent.
 

@@ -13,9 +13,7 @@ from supportix.projections.log_queries import AuditFeed, audit_feed
 
 TAG = "Audit"
 
-EventName = Annotated[
-    str, msgspec.Meta(max_length=100, pattern="^[a-z0-9_.]+$", examples=["ticket.assigned.v1"])
-]
+EventName = Annotated[str, msgspec.Meta(max_length=100, pattern="^[a-z0-9_.]+$", examples=["ticket.assigned.v1"])]
 
 
 class EventsQuery(msgspec.Struct, frozen=True, kw_only=True):

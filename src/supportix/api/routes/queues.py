@@ -53,9 +53,7 @@ async def list_queues(call: Call, query: ByName) -> Read[Page[QueueSummary]]:
     behind, limit = query.start(call.backend.cursors, "queues")
     served_by = call.sender.account_id if call.sender.role is Role.AGENT else None
     found = await queue_summaries(call.backend.engine, served_by=served_by, behind=behind, limit=limit + 1)
-    page = page_of(
-        call.backend.cursors, "queues", found.value, limit, lambda row: NameKey(row.name, row.department_id)
-    )
+    page = page_of(call.backend.cursors, "queues", found.value, limit, lambda row: NameKey(row.name, row.department_id))
     return Read(page, found.position)
 
 
@@ -92,7 +90,9 @@ async def list_loads(call: Call, query: ByNameInDepartment) -> Read[Page[LoadVie
 async def get_traffic(call: Call, query: TrafficQuery) -> Read[Traffic]:
     """Read arrivals, assignments and resolutions per quarter hour."""
     if not timedelta(0) <= query.end - query.begin <= LONGEST_SPAN:
-        raise InvalidRequest(Fault("query", f"up to {LONGEST_SPAN.days} days behind `from` were expected", parameter="to"))
+        raise InvalidRequest(
+            Fault("query", f"up to {LONGEST_SPAN.days} days behind `from` were expected", parameter="to")
+        )
     found = await traffic(call.backend.engine, department_id=query.department_id, begin=query.begin, end=query.end)
     return Read(Traffic(department_id=query.department_id, items=tuple(found.value)), found.position)
 

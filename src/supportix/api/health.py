@@ -1,0 +1,90 @@
+"""Whether this process lives and can serve, and its figures for Prometheus. Outside of /api/v1, and for anyone."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, get
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from supportix.api.access import Audience
+from supportix.api.backend import Backend
+from supportix.api.refusals import NotReady
+from supportix.projections.checkpoint_queries import Progress, progress
+
+LARGEST_LAG = 100_000
+"""Beyond this many events the read models are too old to be of use."""
+
+PUBLIC = {"needs": Audience.ANYONE}
+
+
+class Live(msgspec.Struct, frozen=True):
+    """The process runs."""
+
+    status: str = "live"
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """The process can serve. `lag` is how many events the read models are behind."""
+
+    status: str
+    revision: str | None
+    head: int
+    lag: int
+
+
+class _LogFigures:
+    """Head and lag as they were when asked for."""
+
+    def __init__(self, found: Progress) -> None:
+        self._found = found
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        yield GaugeMetricFamily("supportix_log_head", "The last position of the event log.", self._found.head)
+        yield GaugeMetricFamily(
+            "supportix_projection_lag_events", "How many events the read models are behind.", self._found.lag
+        )
+
+
+@get("/health/live", opt=PUBLIC, include_in_schema=False, sync_to_thread=False)
+def live_health() -> Live:
+    return Live()
+
+
+@get("/health/ready", opt=PUBLIC, include_in_schema=False)
+async def ready_health(request: Request[Any, Any, Any]) -> Ready:
+    """Refused: NotReady, StoreUnavailable."""
+    backend: Backend = request.app.state.backend
+    async with backend.core.pool.connection() as connection:
+        row = await (await connection.execute("SELECT version_num FROM alembic_version")).fetchone()
+    revision = str(row[0]) if row else None
+    expected = _expected_revision()
+    if revision != expected:
+        raise NotReady(f"the database is at revision {revision}; {expected} was expected: run `supportix migrate`")
+    found = await progress(backend.core.pool)
+    if found.lag > LARGEST_LAG:
+        raise NotReady(f"the read models are {found.lag} events behind; at most {LARGEST_LAG} were expected")
+    return Ready("ready", revision, found.head, found.lag)
+
+
+@get("/metrics", opt=PUBLIC, include_in_schema=False)
+async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Figures of this process, or of all API processes of the host where several run, and of the log."""
+    backend: Backend = request.app.state.backend
+    figures = CollectorRegistry()
+    figures.register(_LogFigures(await progress(backend.core.pool)))
+    text = generate_latest(request.app.state.registry) + generate_latest(figures)
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+
+@cache
+def _expected_revision() -> str | None:
+    from supportix.migrating import expected_revision
+
+    return expected_revision()
+
+
+HANDLERS = (live_health, ready_health, metrics)
