@@ -9,6 +9,7 @@ import json
 import random
 import sys
 import time
+from typing import cast
 
 SUBJECTS = ("Printer is on fire", "Cannot log in", "Invoice is wrong", "Parcel is late", "App is slow")
 DESCRIPTION = "It happens since Monday, on two machines, with the newest version. Restarting did not help. " * 2
@@ -24,8 +25,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's own class isn't a subclass of it.
         self._send()
 
     def data_received(self, data: bytes) -> None:

@@ -7,11 +7,9 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 import structlog
-
-from supportix.settings import SettingRefused, Settings
 
 LEVELS = {
     "debug": logging.DEBUG,
@@ -40,8 +38,25 @@ _CREDENTIALS = re.compile(r"(?<=://)[^\s/@]+(?=@)")
 Event = MutableMapping[str, Any]
 
 
-def configure_logging(settings: Settings, process: str, stream: TextIO | None = None) -> None:
-    """From now on this process logs to `stream` (standard error), each line naming `process`. Raises SettingRefused."""
+class LogSettings(Protocol):
+    """What the log needs to know of the settings: `log_level` as in LEVELS, `log_format` as in FORMATS."""
+
+    @property
+    def log_level(self) -> str: ...
+
+    @property
+    def log_format(self) -> str: ...
+
+
+class LogSettingRefused(Exception):  # noqa: N818 - says what was expected.
+    """A setting of the log doesn't fit; the message names it."""
+
+
+def configure_logging(settings: LogSettings, process: str, stream: TextIO | None = None) -> None:
+    """From now on this process logs to `stream` (standard error), and names itself in each line.
+
+    Raises LogSettingRefused.
+    """
     level, stream = _level(settings), stream or sys.stderr
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -78,16 +93,18 @@ def without_secrets(_logger: Any, _method: str, event: Event) -> Event:
     }
 
 
-def _level(settings: Settings) -> int:
+def _level(settings: LogSettings) -> int:
     if settings.log_level.lower() not in LEVELS:
-        raise SettingRefused(f"SUPPORTIX_LOG_LEVEL is {settings.log_level!r}; one of {', '.join(LEVELS)} was expected")
+        raise LogSettingRefused(
+            f"SUPPORTIX_LOG_LEVEL is {settings.log_level!r}; one of {', '.join(LEVELS)} was expected"
+        )
     return LEVELS[settings.log_level.lower()]
 
 
-def _renderers(settings: Settings, stream: TextIO) -> list[Any]:
+def _renderers(settings: LogSettings, stream: TextIO) -> list[Any]:
     """Neither form shows local variables in tracebacks: they hold what may not be logged."""
     if settings.log_format not in FORMATS:
-        raise SettingRefused(
+        raise LogSettingRefused(
             f"SUPPORTIX_LOG_FORMAT is {settings.log_format!r}; one of {', '.join(FORMATS)} was expected"
         )
     if settings.log_format == "json" or (settings.log_format == "auto" and not stream.isatty()):

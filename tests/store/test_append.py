@@ -298,28 +298,30 @@ async def test_a_committer_that_closes_first_flushes_what_waits(core, database_u
 async def test_a_connection_lost_at_any_moment_loses_and_repeats_nothing(core):
     """Whether the lost flush had been committed is unknown to the sender; the command's id tells."""
     acknowledged: list[Appended] = []
-    writing = True
+    cuts = 0
 
     async def write() -> None:
         stream_id = uuid4()
         for version in range(1, 61):
             acknowledged.append(await core.committer.append([event(stream_id, version)], Command()))
 
-    async def cut() -> int:
-        cuts = 0
-        while writing:
-            async with core.pool.connection() as connection:
+    async def cut() -> None:
+        nonlocal cuts
+        async with core.pool.connection() as connection:
+            for count in range(10, 300, 20):
+
+                async def reached(count: int = count) -> bool:
+                    return len(acknowledged) >= count
+
+                await until(reached, f"{count} commands")
                 cursor = await connection.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                    "WHERE datname = current_database() AND query LIKE '%append_events%' AND pid <> pg_backend_pid()"
+                    "WHERE datname = current_database() AND query LIKE 'SELECT * FROM append_events%'"
                 )
                 cuts += cursor.rowcount
-        return cuts
 
-    cutting = asyncio.ensure_future(cut())
-    await asyncio.gather(*(write() for _ in range(5)))
-    writing = False
-    assert await cutting > 3
+    await asyncio.gather(cut(), *(write() for _ in range(5)))
+    assert cuts > 3
     log = await whole_log(core.desk.reading)
     assert [entry.position for entry in log] == list(range(1, 301))
     assert positions(acknowledged) == list(range(1, 301))

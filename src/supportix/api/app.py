@@ -8,13 +8,15 @@ from contextlib import asynccontextmanager
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.types import ControllerRouterHandler
-from prometheus_client import CollectorRegistry
+from litestar.utils import normalize_path
+from prometheus_client import CollectorRegistry, disable_created_metrics
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from supportix.api import documents, health
 from supportix.api.backend import open_backend
 from supportix.api.endpoints import Endpoint
 from supportix.api.inputs import BODY_LIMIT_BYTES
+from supportix.api.live import live
 from supportix.api.observing import Observed, Traffic
 from supportix.api.problems import answer_error
 from supportix.api.routes import (
@@ -29,7 +31,8 @@ from supportix.api.routes import (
     ticket_reads,
     tickets,
 )
-from supportix.api.serving import route
+from supportix.api.serving import options_route, route
+from supportix.realtime.lifespan import open_realtime
 from supportix.settings import Settings
 
 PREFIX = "/api/v1"
@@ -53,14 +56,19 @@ def create_app(settings: Settings) -> Litestar:
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with open_backend(settings) as backend:
+        async with open_backend(settings) as backend, open_realtime(backend.core, settings.nats_url) as hub:
             app.state.backend = backend
+            app.state.hub = hub
+            app.state.signer = backend.gate.signer
+            app.state.revocations = backend.revocations
             yield
 
     counted, shown = _registries()
-    handlers: list[ControllerRouterHandler] = [route(endpoint, PREFIX) for endpoint in ENDPOINTS]
+    # OPTIONS first: where it finds none, Litestar adds one that knows only the first method of an address.
+    handlers: list[ControllerRouterHandler] = [options_route(ENDPOINTS, PREFIX)]
+    handlers += [route(endpoint, PREFIX) for endpoint in ENDPOINTS]
     app = Litestar(
-        [*handlers, *health.HANDLERS, *documents.handlers(ENDPOINTS, PREFIX)],
+        [live, *handlers, *health.HANDLERS, *documents.handlers(ENDPOINTS, PREFIX)],
         lifespan=[lifespan],
         exception_handlers={Exception: answer_error},
         openapi_config=None,
@@ -80,18 +88,16 @@ def _registries() -> tuple[CollectorRegistry | None, CollectorRegistry]:
         MultiProcessCollector(shown)  # type: ignore[no-untyped-call]
         return None, shown
     own = CollectorRegistry()
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     return own, own
 
 
 def _allowed_methods(app: Litestar) -> Callable[[str], tuple[str, ...]]:
     """Which methods an address takes, for the Allow header."""
-    patterns = [
-        (re.compile(re.sub(r"\{[^}]+\}", "[^/]+", each.path_format)), tuple(sorted(each.methods)))
-        for each in app.routes
-    ]
+    patterns = [(re.compile(re.sub(r"\{[^}]+\}", "[^/]+", each.path_format)), each.methods) for each in app.routes]
 
     def allowed_methods(path: str) -> tuple[str, ...]:
-        found = {method for pattern, methods in patterns if pattern.fullmatch(path) for method in methods}
-        return tuple(sorted(found))
+        address = normalize_path(path)
+        return tuple(sorted({method for pattern, each in patterns if pattern.fullmatch(address) for method in each}))
 
     return allowed_methods

@@ -1,7 +1,6 @@
 """What each API process works with: the core, identity, and the read models."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -9,7 +8,6 @@ from hmac import digest
 
 import msgspec
 import structlog
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from supportix.api.access import Gate
 from supportix.api.cursors import Cursors
@@ -19,7 +17,7 @@ from supportix.identity.accounts import Accounts
 from supportix.identity.revocations import Revocations
 from supportix.identity.sessions import Sessions
 from supportix.identity.tokens import TokenSigner
-from supportix.projections.checkpoint_queries import open_engine
+from supportix.projections.checkpoint_queries import ReadDatabase
 from supportix.settings import Settings
 
 ISSUER = "supportix"
@@ -34,7 +32,7 @@ class Backend(msgspec.Struct, frozen=True):
 
     settings: Settings
     core: Core
-    engine: AsyncEngine
+    database: ReadDatabase
     positions: ReadPositions
     accounts: Accounts
     sessions: Sessions
@@ -55,14 +53,14 @@ async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
     """An API process's parts, on this event loop. Raises SettingRefused."""
     signer = token_signer(settings)
     secret = digest(settings.required_secret(), b"supportix api", "sha256")
-    async with open_core(settings) as core, open_engine(settings) as engine:
+    async with open_core(settings) as core:
         revocations = Revocations(core.pool)
         await revocations.poll(utc_now())
         await core.departments.ensure_triage(at=utc_now())
         backend = Backend(
             settings=settings,
             core=core,
-            engine=engine,
+            database=ReadDatabase(settings),
             positions=ReadPositions(core.pool),
             accounts=Accounts(core.pool),
             sessions=Sessions(core.pool, signer),
@@ -72,14 +70,18 @@ async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
             secret=secret,
             clock=utc_now,
         )
-        polling = asyncio.create_task(_follow(revocations, utc_now), name="revocations")
+        beside = [
+            asyncio.create_task(_follow(revocations, utc_now), name="revocations"),
+            asyncio.create_task(backend.database.warm_up(), name="warm-up"),
+        ]
         try:
             yield backend
         finally:
-            polling.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await polling
+            for task in beside:
+                task.cancel()
+            await asyncio.wait(beside)
             await backend.positions.close()
+            await backend.database.close()
 
 
 async def _follow(revocations: Revocations, clock: Callable[[], datetime]) -> None:

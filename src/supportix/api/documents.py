@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from litestar import Response, get
+from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
 from supportix.api.access import Audience
@@ -72,7 +73,7 @@ def docs_page() -> Response[str]:
 
 
 @get("/docs/{name:str}", opt=PUBLIC, include_in_schema=False, sync_to_thread=False)
-def docs_asset(name: str) -> Response[bytes]:
+def docs_asset(name: FromPath[str]) -> Response[bytes]:
     """Refused: RouteNotFound."""
     if name not in ASSETS:
         raise RouteNotFound(f"one of these files was expected: {', '.join(ASSETS)}")
@@ -91,7 +92,7 @@ def problem_list() -> Response[str]:
 
 
 @get("/problems/{name:str}", opt=PUBLIC, include_in_schema=False, sync_to_thread=False)
-def problem_page(name: str) -> Response[str]:
+def problem_page(name: FromPath[str]) -> Response[str]:
     """What a problem's `type` leads to. Refused: RouteNotFound."""
     kind = _problems().get(name)
     if kind is None:

@@ -37,11 +37,11 @@ def knows_version(headers: Headers, version: int) -> bool:
     if given is None:
         return False
     tags = [tag.strip().removeprefix(b"W/") for tag in given.split(b",")]
-    return b"*" in tags or entity_tag(version).encode() in tags
+    return b"*" in tags or entity_tag(version) in tags
 
 
-def entity_tag(version: int) -> str:
-    return f'"{version}"'
+def entity_tag(version: int) -> bytes:
+    return b'"%d"' % version
 
 
 def idempotency_key(headers: Headers) -> bytes | None:

@@ -1,5 +1,6 @@
 """What text and numbers may look like that come in from outside: the constraints, as types."""
 
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -44,4 +45,5 @@ CursorText = Annotated[
     str,
     Meta(min_length=1, max_length=1_000, pattern="^[A-Za-z0-9_-]+$", description="`next_cursor` of the page before."),
 ]
+Moment = Annotated[datetime, Meta(tz=True)]
 Ids = Annotated[tuple[UUID, ...], Meta(max_length=200)]

@@ -1,5 +1,6 @@
 """Serves the API with granian: one process that listens, and `api_processes` that answer, each with its own parts."""
 
+import gc
 import os
 import sys
 import tempfile
@@ -35,9 +36,16 @@ def environment_of(settings: Settings) -> Mapping[str, str]:
 
 def application() -> "Litestar":
     """The application of one worker process, by the settings in its environment."""
+    gc.disable()  # Nothing that is imported or made now is garbage before the process ends.
     from supportix.api.app import create_app
+    from supportix.logs import configure_logging
 
-    return create_app(load_settings())
+    settings = load_settings()
+    configure_logging(settings, "api")
+    app = create_app(settings)
+    gc.freeze()
+    gc.enable()
+    return app
 
 
 def _serve(settings: Settings) -> None:
@@ -56,7 +64,6 @@ def _serve(settings: Settings) -> None:
         factory=True,
         log_access=False,
         log_level=LogLevels.warning,
-        process_name="supportix-api",
     )
     server.serve()
 

@@ -1,34 +1,34 @@
 """Carries out an endpoint for a request: lets it in, reads it, calls the handler, and writes the answer."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
-from litestar import Request, Response
+from litestar import Request
 from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp
 
 from supportix.api.access import Audience, must_admit
+from supportix.api.answers import Answer, empty_answer, json_answer, read_body
 from supportix.api.backend import Backend
 from supportix.api.call import Call, Page, Read
 from supportix.api.endpoints import Endpoint, Kind
 from supportix.api.headers import entity_tag, knows_version, least_position
-from supportix.api.inputs import BODY_LIMIT_BYTES
 from supportix.commands.desk import Outcome
-from supportix.store.errors import StoreUnavailable
 
-JSON = "application/json"
-POSITION = "Supportix-Position"
-REPLAYED = "Idempotent-Replayed"
+POSITION = b"supportix-position"
+ETAG = b"etag"
+REPLAYED = (b"idempotent-replayed", b"true")
 
 AnyRequest = Request[Any, Any, Any]
-Answering = Callable[[Call, Endpoint, Any], Response[bytes]]
+Answering = Callable[[Call, Endpoint, Any], Answer]
 
 _encode = msgspec.json.Encoder().encode
 
 
 class _Versioned(msgspec.Struct):
-    version: int | None = None
+    version: int
 
 
 _version_in = msgspec.json.Decoder(_Versioned).decode
@@ -36,28 +36,46 @@ _version_in = msgspec.json.Decoder(_Versioned).decode
 
 def route(endpoint: Endpoint, prefix: str) -> HTTPRouteHandler:
     """The endpoint as Litestar routes it. Its declaration is in `opt`, for whoever wants to know."""
-    path = prefix + endpoint.path.replace("}", ":str}")
     return HTTPRouteHandler(
-        path,
+        _litestar_path(endpoint, prefix),
         http_method=endpoint.method,  # type: ignore[arg-type]
-        status_code=endpoint.status,
+        status_code=200,  # Each answer brings its own.
         opt={"endpoint": endpoint, "needs": endpoint.needs},
         name=endpoint.name,
         include_in_schema=False,
-        request_max_body_size=BODY_LIMIT_BYTES,
     )(_served(endpoint))
 
 
-def _served(endpoint: Endpoint) -> Callable[[AnyRequest], Awaitable[Response[bytes]]]:
+def options_route(endpoints: Sequence[Endpoint], prefix: str) -> HTTPRouteHandler:
+    """Tells which methods an address takes, in `Allow`."""
+
+    async def tell_methods(request: AnyRequest) -> ASGIApp:
+        allowed = ", ".join(request.app.state.allowed_methods(request.scope["path"]))
+        return empty_answer(204, [(b"allow", allowed.encode())])
+
+    return HTTPRouteHandler(
+        sorted({_litestar_path(endpoint, prefix) for endpoint in endpoints}),
+        http_method="OPTIONS",
+        status_code=200,
+        opt={"needs": Audience.ANYONE},
+        include_in_schema=False,
+    )(tell_methods)
+
+
+def _litestar_path(endpoint: Endpoint, prefix: str) -> str:
+    return prefix + endpoint.path.replace("}", ":str}")
+
+
+def _served(endpoint: Endpoint) -> Callable[[AnyRequest], Awaitable[ASGIApp]]:
     answering = _ANSWERING[endpoint.kind]
     reads = endpoint.kind is Kind.QUERY
     takes_body = endpoint.body is not None
 
-    async def serve(request: AnyRequest) -> Response[bytes]:
+    async def serve(request: AnyRequest) -> ASGIApp:
         backend: Backend = request.app.state.backend
         call = admitted(backend, endpoint, request.scope)
         if takes_body:
-            call.body = await request.body()
+            call.body = await read_body(call.headers, request.receive)
         arguments = endpoint.arguments(call)
         if reads:
             await _reach(call)
@@ -85,33 +103,29 @@ async def _reach(call: Call) -> None:
         await backend.positions.reach(position, backend.settings.consistency_wait_seconds)
 
 
-def _answer_command(_: Call, endpoint: Endpoint, outcome: Outcome) -> Response[bytes]:
-    if outcome.answer is None:
-        raise StoreUnavailable
-    headers = {POSITION: str(outcome.position)}
+def _answer_command(_: Call, endpoint: Endpoint, outcome: Outcome) -> Answer:
     version = _version_in(outcome.answer).version
-    if version is not None:
-        headers["ETag"] = entity_tag(version)
+    headers = [(POSITION, b"%d" % outcome.position), (ETAG, entity_tag(version))]
     if outcome.repeated:
-        headers[REPLAYED] = "true"
-    return Response(outcome.answer, status_code=endpoint.status, media_type=JSON, headers=headers)
+        headers.append(REPLAYED)
+    return json_answer(endpoint.status, outcome.answer, headers)
 
 
-def _answer_query(call: Call, _: Endpoint, read: Read[Any]) -> Response[bytes]:
-    headers = {POSITION: str(read.position)}
+def _answer_query(call: Call, _: Endpoint, read: Read[Any]) -> Answer:
+    headers = [(POSITION, b"%d" % read.position)]
     if read.version is not None:
-        headers["ETag"] = entity_tag(read.version)
+        headers.append((ETAG, entity_tag(read.version)))
         if read.revalidates and knows_version(call.headers, read.version):
-            return Response(b"", status_code=304, headers=headers)
+            return empty_answer(304, headers)
     if isinstance(read.value, Page) and read.value.next_cursor is not None:
-        headers["Link"] = f'<{_next_page(call, read.value.next_cursor)}>; rel="next"'
-    return Response(_encode(read.value), status_code=200, media_type=JSON, headers=headers)
+        headers.append((b"link", f'<{_next_page(call, read.value.next_cursor)}>; rel="next"'.encode()))
+    return json_answer(200, _encode(read.value), headers)
 
 
-def _answer_action(_: Call, endpoint: Endpoint, answer: Any) -> Response[bytes]:
+def _answer_action(_: Call, endpoint: Endpoint, answer: Any) -> Answer:
     if answer is None:
-        return Response(b"", status_code=endpoint.status)
-    return Response(_encode(answer), status_code=endpoint.status, media_type=JSON)
+        return empty_answer(endpoint.status, [])
+    return json_answer(endpoint.status, _encode(answer), [])
 
 
 def _next_page(call: Call, cursor: str) -> str:

@@ -55,4 +55,4 @@ def readable(line: str) -> str | None:
         return None
     details = [f"{name}={value}" for name, value in event.items() if name not in _OF_EVERY_LINE]
     reason = str(event.get("exception", "")).strip().splitlines()[-1:]
-    return " ".join([f"{event['level']}: {event.get('event')}", *details, *reason])
+    return " ".join(" ".join([f"{event['level']}: {event.get('event')}", *details, *reason]).split())

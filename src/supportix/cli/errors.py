@@ -9,6 +9,14 @@ REFUSED = 2
 FAULT = 70
 INTERRUPTED = 130
 
+_REFUSALS = (
+    ("supportix.settings", "SettingRefused"),
+    ("supportix.domain.errors", "Refusal"),
+    ("supportix.embedded.errors", "EmbeddedServerError"),
+    ("supportix.importing.report", "ImportRefused"),
+    ("supportix.logs", "LogSettingRefused"),
+)
+
 
 class CommandRefused(Exception):  # noqa: N818 - says what stands in the way.
     """The command can't be carried out as it was given."""
@@ -18,21 +26,14 @@ def one_line(error: BaseException) -> str | None:
     """What to tell the person whose command was refused; None where the error is a fault of ours."""
     if isinstance(error, CommandRefused):
         return str(error)
-    from supportix.domain.errors import Refusal
-    from supportix.settings import SettingRefused
-
-    if isinstance(error, (SettingRefused, Refusal)):
-        return _joined(error)
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.strerror}: {error.filename}"
-    return _line_of_loaded_parts(error)
+    return _line_of_parts(error)
 
 
-def _line_of_loaded_parts(error: BaseException) -> str | None:
+def _line_of_parts(error: BaseException) -> str | None:
     """Parts that weren't imported can't have raised anything, and some are slow to import."""
-    if isinstance(error, _loaded("supportix.embedded.errors", "EmbeddedServerError")):
-        return _joined(error)
-    if isinstance(error, _loaded("supportix.importing.report", "ImportRefused")):
+    if any(isinstance(error, _loaded(module, name)) for module, name in _REFUSALS):
         return _joined(error)
     if isinstance(error, _loaded("psycopg.errors", "UndefinedTable")):
         return "the database hasn't been migrated to this release; run `supportix migrate`"
@@ -47,4 +48,7 @@ def _loaded(module: str, name: str) -> type[BaseException] | tuple[()]:
 
 
 def _joined(error: BaseException) -> str:
-    return " ".join(str(error).split())
+    """On one line, and where the message is but the detail of a refusal, after what was refused."""
+    title = getattr(error, "title", None)
+    said = title() if callable(title) else str(error)
+    return " ".join((said if said == str(error) else f"{said.rstrip('.')}: {error}").split())

@@ -43,7 +43,7 @@ class EventLines:
             if number is not None:
                 self._names[row[1]] = number
             facts = " ".join(self._facts(fact)) if fact else "(its body can't be read)"
-            yield f"{row[0]:>9}  {at:%Y-%m-%d %H:%M:%S}  {row[3]:<30}  {self._name(row[1]):<16}  {facts}".rstrip()
+            yield f"{row[0]:>9}  {at:%Y-%m-%d %H:%M:%S}  {row[3]:<33}  {self._name(row[1]):<16}  {facts}".rstrip()
 
     def _facts(self, fact: Fact) -> Iterator[str]:
         for name in _shown_fields(type(fact)):

@@ -49,12 +49,13 @@ def import_(
 async def _import(
     settings: Settings, file: Path, mapping: str, mode: Mode, policy: str, limit: int | None
 ) -> ImportSummary:
-    from supportix.bootstrap import open_core
+    from supportix.bootstrap import open_core, utc_now
     from supportix.importing.mapping import load_mapping
     from supportix.importing.run import import_history
 
     rules = load_mapping(mapping)
     async with open_core(settings) as core:
+        await core.departments.ensure_triage(at=utc_now())  # Before a department of the file can take its name.
         with progress("Import") as advance:
             return await import_history(
                 core,

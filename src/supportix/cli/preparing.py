@@ -83,5 +83,6 @@ async def _fill_demo(settings: Settings) -> Sequence[DemoLogin]:
         if row is not None and row[0]:
             say("There are tickets already; the demo's history isn't added.")
             return ()
+        await core.departments.ensure_triage(at=utc_now())
         with progress("Demo") as advance:
             return await fill(core, utc_now(), lambda stage, done, total: advance(done, total, f"Demo: {stage}"))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import rich_click as click
 
 from supportix.cli.environment import command_settings
 from supportix.cli.owner import end_with_owner
+
+if TYPE_CHECKING:
+    from supportix.settings import Settings
 
 
 @click.command()
@@ -31,8 +36,8 @@ def worker() -> None:
     Workers share the work through leases: start as many as you like, where you like.
     """
     end_with_owner()
-    from supportix.cli.worker import run_worker
     from supportix.logs import configure_logging
+    from supportix.running import run_worker
 
     settings = command_settings()
     configure_logging(settings, "worker")
@@ -43,9 +48,17 @@ def worker() -> None:
 def demo_arrivals() -> None:
     """Keep tickets coming in, for the demo."""
     end_with_owner()
-    from supportix.cli.worker import run_demo_arrivals
     from supportix.logs import configure_logging
+    from supportix.running import run_until_stopped
 
     settings = command_settings()
     configure_logging(settings, "demo-arrivals")
-    run_demo_arrivals(settings)
+    run_until_stopped(_arrive(settings))
+
+
+async def _arrive(settings: Settings) -> None:
+    from supportix.bootstrap import open_core
+    from supportix.demo.live import live_arrivals
+
+    async with open_core(settings) as core:
+        await live_arrivals(core)

@@ -133,9 +133,14 @@ class SupportDesk(Application[UUID]):
         events = [stored(event) for aggregate in work.aggregates for event in aggregate.collect_events()]
         if not events:
             return Outcome(answer, await self.reading.head())
-        async with self.pool.connection() as connection, connection.transaction():
-            await beside(connection)
-            appended = await append_on(connection, events, msgspec.structs.replace(command, answer=answer))
+        try:
+            async with self.pool.connection() as connection, connection.transaction():
+                await beside(connection)
+                appended = await append_on(connection, events, msgspec.structs.replace(command, answer=answer))
+        except Refusal:
+            if repeated := await self._outcome_before(command):  # The first one came in while this one decided.
+                return repeated
+            raise
         self._committer.wake(appended.last_position)
         return Outcome(appended.answer or answer, appended.last_position, appended.repeated)
 

@@ -13,7 +13,7 @@ from supportix.commands.desk import Outcome, SupportDesk, Work
 from supportix.commands.numbers import TicketNumbers
 from supportix.domain.agent import Agent
 from supportix.domain.department import Department
-from supportix.domain.errors import Forbidden, InvalidInput
+from supportix.domain.errors import Forbidden, InvalidInput, NotFound
 from supportix.domain.ids import TRIAGE_DEPARTMENT_ID, AgentId, CustomerId, DepartmentId, TicketId
 from supportix.domain.ticket import AssignedBy, Channel, Priority, RoutingStep, Status, Ticket, open_ticket
 from supportix.identity.roles import Permission, Role
@@ -161,17 +161,20 @@ class Tickets:
         """Refused: UnknownDepartment. Departments never vanish, so a known one needs no second look."""
         if department_id in self._departments:
             return
-        if not await self._desk.reading.stream(department_id):
-            raise UnknownDepartment(f"no department has the id {department_id}; list them to see which there are")
-        await self._desk.load(Department, department_id)
+        try:
+            await self._desk.load(Department, department_id)
+        except NotFound:
+            unknown = f"no department has the id {department_id}; list them to see which there are"
+            raise UnknownDepartment(unknown) from None
         self._departments.add(department_id)
 
     async def _assign(self, work: Work, ticket: Ticket, command: AssignTicket, actor: Actor, at: datetime) -> None:
         takes_it_on = actor.role is Role.AGENT and command.agent_id == actor.id
         actor.must_have(Permission.TICKETS_WORK if takes_it_on else Permission.TICKETS_ASSIGN)
-        if not await self._desk.reading.stream(command.agent_id):
-            raise UnknownAgent(f"no agent has the id {command.agent_id}")
-        agent = await work.load(Agent, command.agent_id)
+        try:
+            agent = await work.load(Agent, command.agent_id)
+        except NotFound:
+            raise UnknownAgent(f"no agent has the id {command.agent_id}") from None
         ticket.assign(command.agent_id, at=at, by=AssignedBy.PERSON)
         agent.reserve(TicketId(ticket.id), ticket.department_id, at=at)
 

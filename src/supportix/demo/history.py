@@ -18,9 +18,9 @@ from supportix.importing.staffing import Staffing
 from supportix.importing.steps import AssignedTo, Closed, Resolved, TicketHistory
 
 DAYS = 30
-TICKETS_PER_DAY = 110
+TICKETS_PER_DAY = 260
 CUSTOMERS = 400
-CAPACITY = 6
+CAPACITY = 3
 
 
 class Scribe:

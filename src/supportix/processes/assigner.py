@@ -52,6 +52,9 @@ class Assigner:
     async def run(self) -> None:
         """Assign until cancelled. Raises LeaseLost when another owner has taken over."""
         self.board = await board_from_read_models(self._desk)
+        head = await self._desk.reading.head()  # Nothing on the board is newer than this.
+        while self.board.position < head:
+            await self._catch_up()
         while True:
             if await self._catch_up():
                 continue

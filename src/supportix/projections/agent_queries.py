@@ -6,11 +6,10 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import Select, func, literal, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from supportix.domain.agent import Availability
 from supportix.projections.agent_load import AgentLoad, agent_load
-from supportix.projections.checkpoint_queries import AsOf, RowT, fetch, fetch_one
+from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, RowT, fetch, fetch_one
 from supportix.projections.department_queries import NameKey
 
 
@@ -47,26 +46,26 @@ _LOAD = [_FREE if name == "free" else agent_load.c[name] for name in LoadView.__
 
 
 async def agent_page(
-    engine: AsyncEngine, *, department_id: UUID | None, behind: NameKey | None, limit: int
+    database: ReadDatabase, *, department_id: UUID | None, behind: NameKey | None, limit: int
 ) -> AsOf[list[AgentView]]:
     """Agents by name."""
-    return await _page(engine, select(*_AGENT), AgentView, department_id, behind, limit)
+    return await _page(database, select(*_AGENT), AgentView, department_id, behind, limit)
 
 
 async def load_page(
-    engine: AsyncEngine, *, department_id: UUID | None, behind: NameKey | None, limit: int
+    database: ReadDatabase, *, department_id: UUID | None, behind: NameKey | None, limit: int
 ) -> AsOf[list[LoadView]]:
     """Loads by the agents' names."""
-    return await _page(engine, select(*_LOAD), LoadView, department_id, behind, limit)
+    return await _page(database, select(*_LOAD), LoadView, department_id, behind, limit)
 
 
-async def agent_detail(engine: AsyncEngine, agent_id: UUID) -> AsOf[AgentView | None]:
+async def agent_detail(database: ReadDatabase, agent_id: UUID) -> AsOf[AgentView | None]:
     query = select(*_AGENT).where(agent_load.c.agent_id == agent_id)
-    return await fetch_one(engine, query, AgentView, of=[AgentLoad.name])
+    return await fetch_one(database, query, AgentView, of=[AgentLoad.name])
 
 
 async def _page(
-    engine: AsyncEngine,
+    database: ReadDatabase,
     query: Select[Any],
     row_type: type[RowT],
     department_id: UUID | None,
@@ -79,4 +78,4 @@ async def _page(
     if behind is not None:
         bound = tuple_(literal(behind.name, order[0].type), literal(behind.id, order[1].type))
         query = query.where(tuple_(*order) > bound)
-    return await fetch(engine, query, row_type, of=[AgentLoad.name], order=order, limit=limit)
+    return await fetch(database, query, row_type, of=[AgentLoad.name], order=order, limit=limit)

@@ -1,18 +1,23 @@
 """How far the read models are, and reading them together with the position that they are true for."""
 
+from __future__ import annotations
+
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import ColumnElement, Select, func, make_url, select, true
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from supportix.projections.catalogue import PROJECTIONS
 from supportix.settings import Settings
 from supportix.store.schema import checkpoints
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 ValueT = TypeVar("ValueT")
 RowT = TypeVar("RowT", bound=msgspec.Struct)
@@ -46,22 +51,43 @@ class Progress(msgspec.Struct, frozen=True):
         return max(0, self.head - self.reached)
 
 
-@asynccontextmanager
-async def open_engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
-    """An engine that reads: each statement by itself, and none for longer than LONGEST_QUERY_SECONDS."""
-    engine = create_async_engine(
+class ReadDatabase:
+    """Runs queries, each statement by itself, and none for longer than LONGEST_QUERY_SECONDS."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._engine: AsyncEngine | None = None
+        self._making = asyncio.Lock()
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[AsyncConnection]:
+        engine = self._engine or await self.warm_up()
+        async with engine.connect() as connection:
+            yield connection
+
+    async def warm_up(self) -> AsyncEngine:
+        """Make the engine. Done beside the first requests, since importing its parts takes half a second."""
+        async with self._making:
+            if self._engine is None:
+                self._engine = await asyncio.to_thread(_engine, self._settings)
+            return self._engine
+
+    async def close(self) -> None:
+        if self._engine is not None:
+            await self._engine.dispose()
+
+
+def _engine(settings: Settings) -> AsyncEngine:
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    return create_async_engine(
         make_url(settings.required_database_url()).set(drivername="postgresql+psycopg"),
         isolation_level="AUTOCOMMIT",
         pool_size=settings.pool_size,
         max_overflow=0,
         pool_timeout=5.0,
-        pool_pre_ping=False,
         connect_args={"options": f"-c statement_timeout={LONGEST_QUERY_SECONDS * 1000}", "connect_timeout": 5},
     )
-    try:
-        yield engine
-    finally:
-        await engine.dispose()
 
 
 async def reached_position(pool: AsyncConnectionPool[Any]) -> int:
@@ -83,7 +109,7 @@ async def progress(pool: AsyncConnectionPool[Any]) -> Progress:
 
 
 async def fetch(
-    engine: AsyncEngine,
+    database: ReadDatabase,
     query: Select[Any],
     row_type: type[RowT],
     *,
@@ -102,16 +128,16 @@ async def fetch(
         .select_from(position.outerjoin(found, true()))
         .order_by(found.c.ordinal)
     )
-    async with engine.connect() as connection:
+    async with database.connect() as connection:
         rows = (await connection.execute(statement)).all()
-    names = [column.name for column in columns]
+    names = [str(column.name) for column in columns]
     values = [msgspec.convert(dict(zip(names, row[2:], strict=True)), row_type) for row in rows if row[1] is not None]
     return AsOf(int(rows[0][0]), values)
 
 
 async def fetch_one(
-    engine: AsyncEngine, query: Select[Any], row_type: type[RowT], *, of: Sequence[str]
+    database: ReadDatabase, query: Select[Any], row_type: type[RowT], *, of: Sequence[str]
 ) -> AsOf[RowT | None]:
     """The first row, if there is one."""
-    found = await fetch(engine, query, row_type, of=of, limit=1)
+    found = await fetch(database, query, row_type, of=of, limit=1)
     return AsOf(found.position, found.value[0] if found.value else None)

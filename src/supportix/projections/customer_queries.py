@@ -6,12 +6,11 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import Select, func, or_, select
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from supportix.domain.ticket import Status
 from supportix.identity.roles import Role
 from supportix.identity.schema import accounts
-from supportix.projections.checkpoint_queries import AsOf, fetch, fetch_one
+from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, fetch, fetch_one
 from supportix.projections.ticket_list import TicketList, tickets
 
 
@@ -38,7 +37,7 @@ _ENDED = (Status.RESOLVED.value, Status.CLOSED.value)
 
 
 async def customer_page(
-    engine: AsyncEngine, *, q: str | None, behind: str | None, limit: int
+    database: ReadDatabase, *, q: str | None, behind: str | None, limit: int
 ) -> AsOf[list[CustomerRow]]:
     """Customers by folded user name."""
     query = _customers()
@@ -48,12 +47,12 @@ async def customer_page(
     if behind is not None:
         query = query.where(accounts.c.username_key > behind)
     order = [accounts.c.username_key]
-    return await fetch(engine, query, CustomerRow, of=[TicketList.name], order=order, limit=limit)
+    return await fetch(database, query, CustomerRow, of=[TicketList.name], order=order, limit=limit)
 
 
-async def customer_detail(engine: AsyncEngine, customer_id: UUID) -> AsOf[CustomerRow | None]:
+async def customer_detail(database: ReadDatabase, customer_id: UUID) -> AsOf[CustomerRow | None]:
     query = _customers().where(accounts.c.id == customer_id)
-    return await fetch_one(engine, query, CustomerRow, of=[TicketList.name])
+    return await fetch_one(database, query, CustomerRow, of=[TicketList.name])
 
 
 def _customers() -> Select[Any]:

@@ -6,11 +6,10 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import ColumnElement, func, literal, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from supportix.domain.ticket import Channel, Priority
 from supportix.projections.agent_load import AgentLoad, agent_load
-from supportix.projections.checkpoint_queries import AsOf, fetch, fetch_one
+from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, fetch, fetch_one
 from supportix.projections.department_queue import DepartmentQueue, department_queue
 from supportix.projections.departments import DepartmentDirectory, DepartmentRow, departments
 from supportix.projections.ticket_list import TicketList, tickets
@@ -65,22 +64,22 @@ _OWN = [departments.c[name] for name in DepartmentRow.__struct_fields__]
 _QUEUE = [DepartmentQueue.name, DepartmentDirectory.name, AgentLoad.name]
 
 
-async def department_page(engine: AsyncEngine, *, behind: NameKey | None, limit: int) -> AsOf[list[DepartmentRow]]:
+async def department_page(database: ReadDatabase, *, behind: NameKey | None, limit: int) -> AsOf[list[DepartmentRow]]:
     """Departments by name."""
     query = select(*_OWN)
     order = [departments.c.name, departments.c.department_id]
     if behind is not None:
         query = query.where(tuple_(*order) > _bound(order, behind.name, behind.id))
-    return await fetch(engine, query, DepartmentRow, of=[DepartmentDirectory.name], order=order, limit=limit)
+    return await fetch(database, query, DepartmentRow, of=[DepartmentDirectory.name], order=order, limit=limit)
 
 
-async def department_detail(engine: AsyncEngine, department_id: UUID) -> AsOf[DepartmentRow | None]:
+async def department_detail(database: ReadDatabase, department_id: UUID) -> AsOf[DepartmentRow | None]:
     query = select(*_OWN).where(departments.c.department_id == department_id)
-    return await fetch_one(engine, query, DepartmentRow, of=[DepartmentDirectory.name])
+    return await fetch_one(database, query, DepartmentRow, of=[DepartmentDirectory.name])
 
 
 async def queue_summaries(
-    engine: AsyncEngine, *, served_by: UUID | None, behind: NameKey | None, limit: int
+    database: ReadDatabase, *, served_by: UUID | None, behind: NameKey | None, limit: int
 ) -> AsOf[list[QueueSummary]]:
     """All departments' queues, empty ones too, by name; only those that an agent serves where one is given."""
     queue = department_queue.c
@@ -105,11 +104,11 @@ async def queue_summaries(
     )
     if behind is not None:
         query = query.where(tuple_(*order) > _bound(order, behind.name, behind.id))
-    return await fetch(engine, query, QueueSummary, of=_QUEUE, order=order, limit=limit)
+    return await fetch(database, query, QueueSummary, of=_QUEUE, order=order, limit=limit)
 
 
 async def queue_page(
-    engine: AsyncEngine, department_id: UUID, *, behind: PlaceKey | None, limit: int
+    database: ReadDatabase, department_id: UUID, *, behind: PlaceKey | None, limit: int
 ) -> AsOf[list[QueueEntry]]:
     """A department's queue in order. Places count from the head of the queue on every page."""
     order = [department_queue.c.priority_rank, department_queue.c.opened_at, department_queue.c.ticket_id]
@@ -134,13 +133,13 @@ async def queue_page(
     if behind is not None:
         columns: list[ColumnElement[Any]] = [own.priority_rank, own.opened_at, own.ticket_id]
         query = query.where(tuple_(*columns) > _bound(columns, behind.rank, behind.opened_at, behind.ticket_id))
-    return await fetch(engine, query, QueueEntry, of=[*_QUEUE, TicketList.name], order=[own.place], limit=limit)
+    return await fetch(database, query, QueueEntry, of=[*_QUEUE, TicketList.name], order=[own.place], limit=limit)
 
 
-async def serves(engine: AsyncEngine, agent_id: UUID, department_id: UUID) -> bool:
+async def serves(database: ReadDatabase, agent_id: UUID, department_id: UUID) -> bool:
     """Whether the agent belongs to the department."""
     query = select(_served(literal(department_id, departments.c.department_id.type), agent_id))
-    async with engine.connect() as connection:
+    async with database.connect() as connection:
         return bool((await connection.execute(query)).scalar())
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from supportix.projections.checkpoint_queries import ReadDatabase
 from supportix.store.schema import commands, events
 
 SCANNED_POSITIONS = 50_000
@@ -22,7 +22,7 @@ class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
     stream_id: UUID
     version: int
     name: str
-    fact: msgspec.Raw
+    fact: Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "object"})]
     recorded_at: datetime
     command_id: UUID
     actor_id: UUID | None
@@ -39,7 +39,7 @@ class AuditFeed(msgspec.Struct, frozen=True, kw_only=True):
     head: int
 
 
-async def audit_feed(engine: AsyncEngine, *, after: int, names: Sequence[str], limit: int) -> AuditFeed:
+async def audit_feed(database: ReadDatabase, *, after: int, names: Sequence[str], limit: int) -> AuditFeed:
     """Up to `limit` events behind a position, those of the given names only where there are any."""
     origin = [events.c[name] for name in ("position", "stream_id", "version", "name", "body", "recorded_at")]
     sent = [commands.c[name] for name in ("actor_id", "correlation_id", "causation_id", "trace_context")]
@@ -52,7 +52,7 @@ async def audit_feed(engine: AsyncEngine, *, after: int, names: Sequence[str], l
     )
     if names:
         query = query.where(events.c.name.in_(names))
-    async with engine.connect() as connection:
+    async with database.connect() as connection:
         # The head first: what is read afterwards holds at least all up to it, since positions appear in order.
         head = int((await connection.execute(select(func.max(events.c.position)))).scalar() or 0)
         rows = (await connection.execute(query)).all()
@@ -61,10 +61,10 @@ async def audit_feed(engine: AsyncEngine, *, after: int, names: Sequence[str], l
     return AuditFeed(items=items, next_after=items[-1].position if len(items) == limit else scanned, head=head)
 
 
-async def senders(engine: AsyncEngine, command_ids: Sequence[UUID]) -> Mapping[UUID, UUID | None]:
+async def senders(database: ReadDatabase, command_ids: Sequence[UUID]) -> Mapping[UUID, UUID | None]:
     """The account that sent each command; None for what a process of ours did."""
     query = select(commands.c.command_id, commands.c.actor_id).where(commands.c.command_id.in_(command_ids))
-    async with engine.connect() as connection:
+    async with database.connect() as connection:
         return {row.command_id: row.actor_id for row in await connection.execute(query)}
 
 

@@ -1,5 +1,6 @@
 """The rows that a batch of events touches: read once, changed in memory, written back as a set."""
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, Protocol, TypeVar
@@ -16,6 +17,8 @@ LIVE = "read_model"
 """The database schema that holds the serving set of read models."""
 
 KEPT_ROWS = 50_000
+
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 Connection = psycopg.AsyncConnection[Any]
 Key = tuple[Any, ...]
@@ -159,4 +162,6 @@ def stream_ids(entries: Iterable[LogEntry], kind: type[Aggregate]) -> set[UUID]:
 
 
 def _json(rows: Any) -> str:
-    return msgspec.json.encode(rows).decode()
+    """The rows as JSON that PostgreSQL takes: its text can't hold NUL, which becomes U+FFFD."""
+    encoded = msgspec.json.encode(rows)
+    return (_NUL.sub(rb"\1\\ufffd", encoded) if b"\\u0000" in encoded else encoded).decode()

@@ -70,13 +70,15 @@ class ProjectionRunner:
             entries = [entry for entry in entries if entry.position <= min(ahead)]
         if not entries:
             return False
+        parked = set(self._parked)
         try:
             async with self._pool.connection() as connection, connection.transaction():
                 for name in behind:
                     await self._project(connection, self._projections[name], entries)
                 await self._advance(connection, behind, position, entries[-1].position)
         except BaseException:
-            self._projections = {name: make(name) for name in PROJECTIONS}  # What they hold in memory wasn't written.
+            self._projections = {name: make(name) for name in PROJECTIONS}  # What they hold in memory wasn't written,
+            self._parked = parked  # and neither was what was parked.
             raise
         self._positions.update(dict.fromkeys(behind, entries[-1].position))
         return True

@@ -7,11 +7,10 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from supportix.domain.ticket import Channel, Priority, Status
 from supportix.projections.agent_load import AgentLoad, agent_load
-from supportix.projections.checkpoint_queries import AsOf, fetch, fetch_one
+from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, fetch, fetch_one
 from supportix.projections.department_queue import DepartmentQueue, department_queue
 from supportix.projections.ticket_list import TicketList, tickets
 
@@ -107,7 +106,7 @@ class TicketKey(msgspec.Struct, frozen=True, array_like=True):
 
 
 async def ticket_page(
-    engine: AsyncEngine,
+    database: ReadDatabase,
     scope: TicketScope,
     wanted: TicketFilter,
     *,
@@ -124,16 +123,16 @@ async def ticket_page(
         here = tuple_(*columns)
         query = query.where(here < bound if sort in _DESCENDING else here > bound)
     order = [column.desc() for column in columns] if sort in _DESCENDING else list(columns)
-    return await fetch(engine, query, TicketSummary, of=[TicketList.name, AgentLoad.name], order=order, limit=limit)
+    return await fetch(database, query, TicketSummary, of=[TicketList.name, AgentLoad.name], order=order, limit=limit)
 
 
 async def ticket_detail(
-    engine: AsyncEngine, scope: TicketScope, *, ticket_id: UUID | None = None, number: str | None = None
+    database: ReadDatabase, scope: TicketScope, *, ticket_id: UUID | None = None, number: str | None = None
 ) -> AsOf[TicketDetail | None]:
     """The ticket of that id or number; None where there is none, or where the asker may not see it."""
     found = tickets.c.ticket_id == ticket_id if ticket_id is not None else tickets.c.number == number
     query = select(*_SUMMARY, tickets.c.description, _queue_place().label("queue_place")).where(found, _visible(scope))
-    return await fetch_one(engine, query, TicketDetail, of=[TicketList.name, DepartmentQueue.name, AgentLoad.name])
+    return await fetch_one(database, query, TicketDetail, of=[TicketList.name, DepartmentQueue.name, AgentLoad.name])
 
 
 def _queue_place() -> Any:

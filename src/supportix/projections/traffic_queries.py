@@ -5,9 +5,8 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import DateTime, Interval, and_, func, literal, select
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from supportix.projections.checkpoint_queries import AsOf, fetch
+from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, fetch
 from supportix.projections.traffic_history import TrafficHistory, quarter_of, traffic_history
 
 QUARTER = timedelta(minutes=15)
@@ -23,7 +22,7 @@ class TrafficQuarter(msgspec.Struct, frozen=True):
 
 
 async def traffic(
-    engine: AsyncEngine, *, department_id: UUID | None, begin: datetime, end: datetime
+    database: ReadDatabase, *, department_id: UUID | None, begin: datetime, end: datetime
 ) -> AsOf[list[TrafficQuarter]]:
     """Each quarter hour that begins in [begin, end), quiet ones too; of all departments where none is given."""
     moment = DateTime(timezone=True)
@@ -48,4 +47,4 @@ async def traffic(
         .select_from(quarters.outerjoin(traffic_history, matching))
         .group_by(quarters.c.quarter)
     )
-    return await fetch(engine, query, TrafficQuarter, of=[TrafficHistory.name], order=[quarters.c.quarter])
+    return await fetch(database, query, TrafficQuarter, of=[TrafficHistory.name], order=[quarters.c.quarter])

@@ -5,8 +5,9 @@ While it is down nothing is kept for later: a publish is refused at once, so tha
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 import structlog
 from nats.aio.client import Client
@@ -14,9 +15,12 @@ from nats.errors import Error as NatsError
 
 from supportix.settings import PREFIX, SettingRefused
 
-ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 3.0
 RECONNECT_SECONDS = 0.5
+LOOK_AGAIN_SECONDS = 0.1
 PING_SECONDS = 10
+
+AnswerT = TypeVar("AnswerT")
 
 _log = structlog.get_logger(__name__)
 
@@ -52,6 +56,27 @@ async def connect(nats_url: str, *, required: bool = True, name: str = "supporti
             await connecting
         with contextlib.suppress(NatsError, OSError):
             await client.close()
+
+
+async def connected(nats: Client) -> None:
+    """Wait until the client is connected. A request or subscription made before its first connection would get lost."""
+    while not nats.is_connected:  # noqa: ASYNC110 - the client has no event for its first connection.
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+
+async def cancellable(asking: Coroutine[Any, Any, AnswerT]) -> AnswerT:
+    """Await something of the client's that waits for an answer, so that a cancellation always gets through.
+
+    The client uses asyncio.wait_for, which before Python 3.12 loses one that comes together with the answer.
+    """
+    task = asyncio.create_task(asking)
+    try:
+        await asyncio.wait({task})
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait({task}, timeout=ANSWER_SECONDS)
+        raise
+    return task.result()
 
 
 async def _must_answer(connecting: "asyncio.Task[None]", reports: "_Reports") -> None:

@@ -115,7 +115,7 @@ class OwnTicketChanged(Frame, frozen=True, kw_only=True, tag="ticket.changed", g
 
 
 class TicketChanged(OwnTicketChanged, frozen=True, kw_only=True, tag="ticket.changed", gc=False):
-    """The same for staff."""
+    """The same for staff, with the agent who holds the ticket or, once it is resolved, who resolved it."""
 
     agent_id: UUID | None
 

@@ -19,6 +19,7 @@ from nats.js import JetStreamContext
 from nats.js.api import Header
 from psycopg_pool import AsyncConnectionPool
 
+from supportix.realtime.connection import cancellable, connected
 from supportix.realtime.event_stream import Copy, present_copy
 from supportix.realtime.publication import publication, readable_after
 from supportix.store.committer import Fence
@@ -32,6 +33,9 @@ PAGE = 256
 ACK_SECONDS = 5.0
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
+
+_BATCH_ID, _BATCH_SEQUENCE = Header.BATCH_ID.value, Header.BATCH_SEQUENCE.value
+_BATCH_COMMIT, _EXPECTED_LAST = Header.BATCH_COMMIT.value, Header.EXPECTED_LAST_SEQUENCE.value
 
 _log = structlog.get_logger(__name__)
 
@@ -64,8 +68,9 @@ class Relay:
         """Copy until cancelled, waiting while NATS is down. Raises LeaseLost when another owner has taken over."""
         pause = FIRST_PAUSE_SECONDS
         while True:
+            await connected(self._nats)
             try:
-                self.copy = await present_copy(self._jetstream, self._log)
+                self.copy = await cancellable(present_copy(self._jetstream, self._log))
                 pause = FIRST_PAUSE_SECONDS
                 await self._follow(self.copy)
             except BatchRefused as refusal:
@@ -91,14 +96,16 @@ class Relay:
         batch_id = uuid4().hex
         for number, entry in enumerate(entries, 1):
             event = publication(entry, copy.epoch)
-            event.headers[Header.BATCH_ID.value] = batch_id
-            event.headers[Header.BATCH_SEQUENCE.value] = str(number)
+            event.headers[_BATCH_ID] = batch_id
+            event.headers[_BATCH_SEQUENCE] = str(number)
             if number == 1:
-                event.headers[Header.EXPECTED_LAST_SEQUENCE.value] = str(copy.sequence)
+                event.headers[_EXPECTED_LAST] = str(copy.sequence)
             if number < len(entries):
                 await self._nats.publish(event.subject, event.body, headers=event.headers)
-        event.headers[Header.BATCH_COMMIT.value] = "1"
-        answer = await self._nats.request(event.subject, event.body, timeout=ACK_SECONDS, headers=event.headers)
+        event.headers[_BATCH_COMMIT] = "1"
+        answer = await cancellable(
+            self._nats.request(event.subject, event.body, timeout=ACK_SECONDS, headers=event.headers)
+        )
         ack = msgspec.json.decode(answer.data, type=_Ack)
         if ack.error is not None:
             raise BatchRefused(f"{ack.error.get('description')} ({ack.error.get('err_code')})")

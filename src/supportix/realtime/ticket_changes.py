@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 
 from supportix.domain.aggregate import DomainEvent, Fact, fold
+from supportix.domain.ids import AgentId
 from supportix.domain.ticket import (
     Status,
     Ticket,
@@ -102,7 +103,7 @@ class TicketStates:
             position=position,
             topic=Topic.TICKETS,
             audience=audience,
-            text=text_of(TicketChanged(**full, agent_id=ticket.agent_id)),
+            text=text_of(TicketChanged(**full, agent_id=_shown_agent(ticket))),
             own_text=text_of(own) if isinstance(event.fact, _FOR_CUSTOMERS) else None,
             ticket_id=ticket.id,
         )
@@ -144,3 +145,8 @@ def _queue(ticket: Ticket | None) -> frozenset[UUID]:
     if ticket is None or ticket.status is not Status.QUEUED or ticket.department_id == _NO_DEPARTMENT:
         return frozenset()
     return frozenset({ticket.department_id})
+
+
+def _shown_agent(ticket: Ticket) -> AgentId | None:
+    """Who holds the ticket or, once it is resolved, who resolved it: the agent that the ticket list shows."""
+    return ticket.last_agent_id if ticket.resolved_at is not None else ticket.agent_id

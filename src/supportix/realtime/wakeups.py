@@ -10,7 +10,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from supportix.store.feed import POLL_SECONDS, Wakeups
+from supportix.realtime.connection import connected
+from supportix.store.feed import Wakeups
 
 WAKE = "supportix.v1.wake"
 PACE_SECONDS = 0.002
@@ -27,8 +28,7 @@ class WakeupBridge:
 
     async def run(self) -> None:
         """Carry hints until cancelled, at most one each PACE_SECONDS."""
-        while not self._nats.is_connected:  # noqa: ASYNC110 - the client has no event for its first connection.
-            await asyncio.sleep(POLL_SECONDS)
+        await connected(self._nats)
         subscription = await self._nats.subscribe(WAKE, cb=self._heard)
         try:
             while True:

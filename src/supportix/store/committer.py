@@ -23,6 +23,7 @@ from supportix.store.errors import CommandReused, LeaseLost, StoreFull, StoreUna
 
 MAX_COMMANDS_PER_FLUSH = 512
 GIVE_UP_AFTER_SECONDS = 5.0
+_UNKNOWN = "it may or may not have been written; send it again in a moment, with the same idempotency key"
 
 _log = structlog.get_logger(__name__)
 
@@ -84,10 +85,6 @@ class _Waiting:
             else:
                 span[1] = event.version
 
-    async def settled(self) -> None:
-        """Return when the outcome is known, whatever it is."""
-        await asyncio.wait([self.done])
-
 
 APPEND = f"SELECT * FROM append_events({', '.join(['%s'] * 18)})"  # noqa: S608 - placeholders alone.
 
@@ -130,42 +127,42 @@ class GroupCommitter:
         self._arrived = asyncio.Event()
         self._connection: psycopg.AsyncConnection[tuple[object, ...]] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._closing = False
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="group-committer")
 
     async def close(self) -> None:
-        """Flush what waits, then stop."""
-        while self._waiting:
-            await self._waiting[-1].settled()
+        """Flush what waits, then stop; whatever comes later is refused."""
+        self._closing = True
+        self._arrived.set()
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-        if self._connection is not None:
-            await self._connection.close()
+            await self._task
+        await self._forget_connection()
 
     async def append(self, events: Sequence[NewEvent], command: Command) -> Appended:
         """Write the events of one command, all or none, durably.
 
         Refused: VersionConflict, CommandReused, StoreUnavailable, StoreFull. Raises LeaseLost where it is fenced.
         """
+        if self._closing:
+            raise StoreUnavailable("this process is stopping; send it again, another one will take it")
         waiting = _Waiting(command, events, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._arrived.set()
         return await waiting.done
 
     async def _run(self) -> None:
-        while True:
+        while self._waiting or not self._closing:
             await self._arrived.wait()
             batch = self._next_batch()
-            if not batch:
+            if batch:
+                await self._flush_with_care(batch)
+            elif not self._closing:
                 self._arrived.clear()
-                continue
-            await self._flush_with_care(batch)
 
     def _next_batch(self) -> list[_Waiting]:
-        """The commands that wait, in order of arrival; of those that write the same stream only the first."""
+        """The commands that wait, in order of arrival; of repeats and of those on the same stream only the first."""
         batch: list[_Waiting] = []
         held_back: list[_Waiting] = []
         busy: set[UUID] = set()
@@ -173,11 +170,12 @@ class GroupCommitter:
             waiting = self._waiting.popleft()
             if waiting.done.cancelled():
                 continue
-            if busy.isdisjoint(waiting.streams):
+            claimed = {waiting.command.id, *waiting.streams}
+            if busy.isdisjoint(claimed):
                 batch.append(waiting)
             else:
                 held_back.append(waiting)
-            busy.update(waiting.streams)
+            busy |= claimed
         self._waiting.extendleft(reversed(held_back))
         return batch
 
@@ -191,21 +189,19 @@ class GroupCommitter:
             except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
                 await self._forget_connection()
                 expired = [waiting for waiting in batch if time.monotonic() > waiting.deadline]
-                _refuse(
-                    expired, StoreUnavailable(f"nothing was written; try again in a moment ({type(error).__name__})")
-                )
+                _refuse(expired, StoreUnavailable(f"{_UNKNOWN} ({type(error).__name__})"))
                 batch = [waiting for waiting in batch if waiting not in expired]
                 if batch:
                     await asyncio.sleep(0.1)
                     continue
-            except psycopg.Error as error:
+            except Exception as error:  # noqa: BLE001 - its caller gets it; here it must not stop the others.
                 _log.exception("flush refused", commands=len(batch))
                 await self._forget_connection()
                 if len(batch) > 1:
                     for waiting in batch:
                         await self._flush_with_care([waiting])
                 else:
-                    batch[0].done.set_exception(error)
+                    _refuse(batch, error)
             else:
                 self._settle(batch, rows)
             return

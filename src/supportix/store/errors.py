@@ -2,10 +2,12 @@
 
 from uuid import UUID
 
+from eventsourcing.persistence import IntegrityError
+
 from supportix.domain.errors import Conflict, Refusal
 
 
-class VersionConflict(Conflict):
+class VersionConflict(Conflict, IntegrityError):  # noqa: N818 - a refusal is an answer, not a malfunction.
     """Somebody else changed it at the same time."""
 
 

@@ -57,7 +57,7 @@ class LogFeed:
             if not self._kept or self._kept[-1].position == position:
                 self._keep(entries)
             elif entries and entries[0].position > self._kept[-1].position:
-                self._kept = entries
+                self._kept = list(entries)  # A list of its own: this page belongs to the follower, and stays as it is.
             return entries
 
     async def wait(self, position: int) -> None:

@@ -70,7 +70,7 @@ class LogRecorder(ApplicationRecorder):
             for event in stored_events
         ]
         first = self._committer().append(events, kwargs.get("command") or Command())
-        return range(first, first + len(events))
+        return list(range(first, first + len(events)))
 
     def select_events(
         self,
@@ -160,13 +160,21 @@ class PollingSubscription(ListenNotifySubscription[LogRecorder]):
 class SupportixFactory(InfrastructureFactory[TrackingRecorder]):
     """Gives the library's Application our recorder. Read models have checkpoints of their own, not its tracking."""
 
+    _recorder: LogRecorder | None = None
+
     def application_recorder(self) -> ApplicationRecorder:
         url = self.env.get("DATABASE_URL")
         if not url:
             raise InfrastructureFactoryError(
                 "DATABASE_URL is missing: the PostgreSQL URL of the event store was expected"
             )
-        return LogRecorder(url)
+        self._recorder = LogRecorder(url)
+        return self._recorder
+
+    def close(self) -> None:
+        super().close()
+        if self._recorder is not None:
+            self._recorder.close()
 
     def aggregate_recorder(self, purpose: str = "events") -> AggregateRecorder:
         raise InfrastructureFactoryError(f"no recorder for {purpose!r}: aggregates are recorded in the one log")

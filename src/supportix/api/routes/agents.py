@@ -167,7 +167,7 @@ async def change_departments(call: Call, agent_id: UUID, body: NewDepartments) -
 async def list_agents(call: Call, query: ByNameInDepartment) -> Read[Page[AgentView]]:
     """List agents by name, those of one department where one is given."""
     behind, limit = query.start(call.backend.cursors, "agents")
-    found = await agent_page(call.backend.engine, department_id=query.department_id, behind=behind, limit=limit + 1)
+    found = await agent_page(call.backend.database, department_id=query.department_id, behind=behind, limit=limit + 1)
     page = page_of(call.backend.cursors, "agents", found.value, limit, lambda row: NameKey(row.name, row.agent_id))
     return Read(page, found.position)
 
@@ -175,7 +175,7 @@ async def list_agents(call: Call, query: ByNameInDepartment) -> Read[Page[AgentV
 @query("/agents/{agent_id}", needs=READING, tag=TAG, conditional=True, refusals=(NotFound,))
 async def get_agent(call: Call, agent_id: UUID) -> Read[AgentView]:
     """Read one agent."""
-    found = await agent_detail(call.backend.engine, agent_id)
+    found = await agent_detail(call.backend.database, agent_id)
     if found.value is None:
         raise NotFound(f"no agent has the id {agent_id}")
     return Read(found.value, found.position, version=found.value.version)

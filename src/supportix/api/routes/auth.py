@@ -12,6 +12,7 @@ from supportix.api.inputs import Email, GivenPassword, NewPassword, OptionalName
 from supportix.identity.accounts import Account
 from supportix.identity.errors import (
     AccountDisabled,
+    AccountNotFound,
     EmailInvalid,
     EmailTaken,
     FullNameInvalid,
@@ -124,7 +125,7 @@ async def log_out(call: Call) -> None:
     needs=Audience.SIGNED_IN,
     tag=TAG,
     status=204,
-    refusals=(WrongCredentials, WeakPassword, TooManyAttempts, AccountDisabled),
+    refusals=(WrongCredentials, WeakPassword, TooManyAttempts, AccountDisabled, AccountNotFound),
 )
 async def change_password(call: Call, body: PasswordChange) -> None:
     """Change your password. All your other sessions end."""
@@ -139,7 +140,7 @@ async def change_password(call: Call, body: PasswordChange) -> None:
     await call.backend.revocations.poll(call.at)
 
 
-@action("GET", "/me", needs=Audience.SIGNED_IN, tag=TAG)
+@action("GET", "/me", needs=Audience.SIGNED_IN, tag=TAG, refusals=(AccountNotFound,))
 async def get_me(call: Call) -> Me:
     """Read who you are and what you may do. The permissions are empty until a one-time password is replaced."""
     account = await call.backend.accounts.get(call.sender.account_id)

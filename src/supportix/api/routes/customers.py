@@ -28,7 +28,7 @@ async def list_customers(call: Call, query: CustomerListQuery) -> Read[Page[Cust
     """List customers by user name, with how many tickets each has raised."""
     cursors = call.backend.cursors
     behind = cursors.read("customers", query.cursor, str) if query.cursor else None
-    found = await customer_page(call.backend.engine, q=query.q, behind=behind, limit=query.limit + 1)
+    found = await customer_page(call.backend.database, q=query.q, behind=behind, limit=query.limit + 1)
     items = found.value[: query.limit]
     next_cursor = cursors.make("customers", items[-1].username_key) if len(found.value) > query.limit else None
     return Read(Page(tuple(_view(row) for row in items), next_cursor), found.position)
@@ -43,7 +43,7 @@ async def list_customers(call: Call, query: CustomerListQuery) -> Read[Page[Cust
 async def get_customer(call: Call, customer_id: UUID) -> Read[CustomerView]:
     """Read one customer: staff anybody, customers themselves."""
     seen = call.sender.may(Permission.TICKETS_WORK) or customer_id == call.sender.account_id
-    found = await customer_detail(call.backend.engine, customer_id)
+    found = await customer_detail(call.backend.database, customer_id)
     if not seen or found.value is None:
         raise NotFound(f"no customer has the id {customer_id}")
     return Read(_view(found.value), found.position)

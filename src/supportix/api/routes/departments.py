@@ -123,7 +123,7 @@ async def pause_assignment(call: Call, department_id: UUID, body: Pause) -> Outc
 async def list_departments(call: Call, query: ByName) -> Read[Page[DepartmentRow]]:
     """List the departments by name."""
     behind, limit = query.start(call.backend.cursors, "departments")
-    found = await department_page(call.backend.engine, behind=behind, limit=limit + 1)
+    found = await department_page(call.backend.database, behind=behind, limit=limit + 1)
     page = page_of(
         call.backend.cursors, "departments", found.value, limit, lambda row: NameKey(row.name, row.department_id)
     )
@@ -133,7 +133,7 @@ async def list_departments(call: Call, query: ByName) -> Read[Page[DepartmentRow
 @query("/departments/{department_id}", needs=READING, tag=TAG, conditional=True, refusals=(NotFound,))
 async def get_department(call: Call, department_id: UUID) -> Read[DepartmentRow]:
     """Read one department."""
-    found = await department_detail(call.backend.engine, department_id)
+    found = await department_detail(call.backend.database, department_id)
     if found.value is None:
         raise NotFound(f"no department has the id {department_id}")
     return Read(found.value, found.position, version=found.value.version)

@@ -31,7 +31,7 @@ async def read_events(call: Call, query: EventsQuery) -> Read[AuditFeed]:
     Go on with `after=next_after`. With a name few events may come at once, even none, while `next_after` is still below
     `head`.
     """
-    feed = await audit_feed(call.backend.engine, after=query.after, names=query.name, limit=query.limit)
+    feed = await audit_feed(call.backend.database, after=query.after, names=query.name, limit=query.limit)
     return Read(feed, feed.head)
 
 

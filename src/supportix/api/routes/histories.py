@@ -61,7 +61,7 @@ class Assignments(msgspec.Struct, frozen=True):
 async def get_timeline(call: Call, ticket_id: UUID) -> Read[Timeline]:
     """Read what happened to a ticket, who did it, and when. Internal reasons are for staff alone."""
     position, entries = await _stream(call, ticket_id)
-    actors = await senders(call.backend.engine, [entry.command_id for entry in entries])
+    actors = await senders(call.backend.database, [entry.command_id for entry in entries])
     people = await _people(call, [actor for actor in actors.values() if actor is not None])
     for_staff = call.sender.role is not Role.CUSTOMER
     items = []
@@ -77,7 +77,7 @@ async def get_timeline(call: Call, ticket_id: UUID) -> Read[Timeline]:
 async def get_assignments(call: Call, ticket_id: UUID) -> Read[Assignments]:
     """Read which agents had a ticket, and why each was chosen: policy, candidates, exclusions and tie-break."""
     position, entries = await _stream(call, ticket_id)
-    actors = await senders(call.backend.engine, [entry.command_id for entry in entries])
+    actors = await senders(call.backend.database, [entry.command_id for entry in entries])
     assigned = [entry.fact for entry in entries if isinstance(entry.fact, TicketAssigned)]
     considered = [each.agent_id for fact in assigned if fact.reasons for each in fact.reasons.candidates]
     named = [*considered, *(fact.agent_id for fact in assigned), *(actor for actor in actors.values() if actor)]

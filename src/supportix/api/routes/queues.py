@@ -29,14 +29,18 @@ from supportix.projections.traffic_queries import TrafficQuarter, traffic
 TAG = "Operations"
 LONGEST_SPAN = timedelta(days=35)
 
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+YEARS = range(1970, 3000)
+
+TrafficMoment = Annotated[
+    datetime, msgspec.Meta(tz=True, extra_json_schema={"pattern": "^(19[789]|2[0-9][0-9])[0-9]-"})
+]
 
 
 class TrafficQuery(msgspec.Struct, frozen=True, kw_only=True, rename={"begin": "from", "end": "to"}):
     """The span, at most 35 days, and the department; all of them together without one."""
 
-    begin: Moment
-    end: Moment
+    begin: TrafficMoment
+    end: TrafficMoment
     department_id: UUID | None = None
 
 
@@ -52,7 +56,7 @@ async def list_queues(call: Call, query: ByName) -> Read[Page[QueueSummary]]:
     """Summarise each department's queue. Agents see those of their departments."""
     behind, limit = query.start(call.backend.cursors, "queues")
     served_by = call.sender.account_id if call.sender.role is Role.AGENT else None
-    found = await queue_summaries(call.backend.engine, served_by=served_by, behind=behind, limit=limit + 1)
+    found = await queue_summaries(call.backend.database, served_by=served_by, behind=behind, limit=limit + 1)
     page = page_of(call.backend.cursors, "queues", found.value, limit, lambda row: NameKey(row.name, row.department_id))
     return Read(page, found.position)
 
@@ -61,12 +65,12 @@ async def list_queues(call: Call, query: ByName) -> Read[Page[QueueSummary]]:
 async def get_queue(call: Call, department_id: UUID, query: ByName) -> Read[Page[QueueEntry]]:
     """List what waits in a department, in the order in which it will be served."""
     backend = call.backend
-    own = call.sender.role is not Role.AGENT or await serves(backend.engine, call.sender.account_id, department_id)
-    if not own or (await department_detail(backend.engine, department_id)).value is None:
+    own = call.sender.role is not Role.AGENT or await serves(backend.database, call.sender.account_id, department_id)
+    if not own or (await department_detail(backend.database, department_id)).value is None:
         raise NotFound(f"no department has the id {department_id}")
     listing = f"queue {department_id}"
     behind = backend.cursors.read(listing, query.cursor, PlaceKey) if query.cursor else None
-    found = await queue_page(backend.engine, department_id, behind=behind, limit=query.limit + 1)
+    found = await queue_page(backend.database, department_id, behind=behind, limit=query.limit + 1)
     page = page_of(
         backend.cursors,
         listing,
@@ -81,7 +85,7 @@ async def get_queue(call: Call, department_id: UUID, query: ByName) -> Read[Page
 async def list_loads(call: Call, query: ByNameInDepartment) -> Read[Page[LoadView]]:
     """List agents with what they hold, by name."""
     behind, limit = query.start(call.backend.cursors, "loads")
-    found = await load_page(call.backend.engine, department_id=query.department_id, behind=behind, limit=limit + 1)
+    found = await load_page(call.backend.database, department_id=query.department_id, behind=behind, limit=limit + 1)
     page = page_of(call.backend.cursors, "loads", found.value, limit, lambda row: NameKey(row.name, row.agent_id))
     return Read(page, found.position)
 
@@ -89,11 +93,14 @@ async def list_loads(call: Call, query: ByNameInDepartment) -> Read[Page[LoadVie
 @query("/traffic", needs=any_of(Permission.TRAFFIC_READ), tag=TAG)
 async def get_traffic(call: Call, query: TrafficQuery) -> Read[Traffic]:
     """Read arrivals, assignments and resolutions per quarter hour."""
+    for name, moment in (("from", query.begin), ("to", query.end)):
+        if moment.year not in YEARS:
+            raise InvalidRequest(Fault("query", f"a year from {YEARS[0]} to {YEARS[-1]} was expected", parameter=name))
     if not timedelta(0) <= query.end - query.begin <= LONGEST_SPAN:
         raise InvalidRequest(
             Fault("query", f"up to {LONGEST_SPAN.days} days behind `from` were expected", parameter="to")
         )
-    found = await traffic(call.backend.engine, department_id=query.department_id, begin=query.begin, end=query.end)
+    found = await traffic(call.backend.database, department_id=query.department_id, begin=query.begin, end=query.end)
     return Read(Traffic(department_id=query.department_id, items=tuple(found.value)), found.position)
 
 

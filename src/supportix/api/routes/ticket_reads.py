@@ -1,6 +1,5 @@
 """Reading tickets: the list and one of them."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -9,7 +8,7 @@ import msgspec
 from supportix.api.access import any_of
 from supportix.api.call import Call, Page, Read
 from supportix.api.endpoints import query
-from supportix.api.inputs import CursorText, Ids, Limit, SearchText, Tags, TicketNumber, TicketReference
+from supportix.api.inputs import CursorText, Ids, Limit, Moment, SearchText, Tags, TicketNumber, TicketReference
 from supportix.domain.errors import NotFound
 from supportix.domain.ticket import Channel, Priority, Status
 from supportix.identity.roles import Permission, Role
@@ -27,8 +26,6 @@ from supportix.projections.ticket_queries import (
 
 TAG = "Tickets"
 READING = any_of(Permission.TICKETS_READ_OWN, Permission.TICKETS_READ_DEPARTMENT, Permission.TICKETS_READ_ALL)
-
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class TicketListQuery(TicketFilter, frozen=True, kw_only=True):
@@ -66,7 +63,7 @@ async def list_tickets(call: Call, query: TicketListQuery) -> Read[Page[TicketSu
     cursors = call.backend.cursors
     behind = cursors.read(listing, query.cursor, TicketKey) if query.cursor else None
     found = await ticket_page(
-        call.backend.engine, scope_of(call.sender), query, sort=query.sort, behind=behind, limit=query.limit + 1
+        call.backend.database, scope_of(call.sender), query, sort=query.sort, behind=behind, limit=query.limit + 1
     )
     items = tuple(found.value[: query.limit])
     more = len(found.value) > query.limit
@@ -82,7 +79,7 @@ async def get_ticket(call: Call, ticket: TicketReference) -> Read[TicketDetail]:
     """
     numbered = ticket.startswith("SUP-")
     found = await ticket_detail(
-        call.backend.engine,
+        call.backend.database,
         scope_of(call.sender),
         ticket_id=None if numbered else UUID(ticket),
         number=ticket if numbered else None,

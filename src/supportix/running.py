@@ -1,4 +1,4 @@
-"""Processes that work on the log until SIGTERM: workers, and the demo's arrivals."""
+"""A worker process: what it runs under which lease, and its life until SIGTERM."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ from supportix.processes.worker import Process, work
 from supportix.projections import runner
 from supportix.projections.runner import ProjectionRunner
 from supportix.realtime import relay
-from supportix.realtime.connection import connect
-from supportix.realtime.relay import Relay
-from supportix.realtime.wakeups import WakeupBridge
+from supportix.realtime.lifespan import open_nats, relay_process
 from supportix.settings import Settings
 from supportix.store.leases import Leases
 
@@ -35,12 +33,13 @@ _log = structlog.get_logger(__name__)
 
 def run_worker(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT, then let go of all leases. Raises SettingRefused."""
-    _run(_work(settings))
+    run_until_stopped(_work(settings))
 
 
-def run_demo_arrivals(settings: Settings) -> None:
-    """Keep tickets coming in until SIGTERM or SIGINT. Raises SettingRefused."""
-    _run(_demo_arrivals(settings))
+def run_until_stopped(working: Coroutine[Any, Any, None]) -> None:
+    """Run on a loop of its own until it ends, or until SIGTERM or SIGINT, which cancel it."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as loop:
+        loop.run(_until_stopped(working))
 
 
 async def _work(settings: Settings) -> None:
@@ -49,11 +48,9 @@ async def _work(settings: Settings) -> None:
         owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         processes = _on_the_log(core)
         if settings.nats_url is not None:
-            nats = await stack.enter_async_context(connect(settings.nats_url, required=False, name="supportix worker"))
-            bridge = asyncio.create_task(WakeupBridge(core.wakeups, nats).run(), name="wakeups")
-            stack.callback(bridge.cancel)
+            nats = await stack.enter_async_context(open_nats(core, settings.nats_url, required=False))
             await _give_time_to_connect(nats)
-            processes |= _on_nats(core, nats)
+            processes[relay.LEASE] = relay_process(core, nats)
         _log.info("worker started", owner=owner, processes=sorted(processes))
         await work(processes, Leases(core.pool, owner))
 
@@ -65,28 +62,12 @@ def _on_the_log(core: Core) -> dict[str, Process]:
     }
 
 
-def _on_nats(core: Core, nats: Client) -> dict[str, Process]:
-    return {relay.LEASE: lambda fence: Relay(core.desk.reading, core.feed, core.pool, nats, fence).run()}
-
-
 async def _give_time_to_connect(nats: Client) -> None:
     """Tickets are given out without NATS too, so nobody waits long for it."""
     with suppress(TimeoutError):
         async with asyncio.timeout(CONNECT_SECONDS):
             while not nats.is_connected:  # noqa: ASYNC110 - the client has no event for its first connection.
                 await asyncio.sleep(0.01)
-
-
-async def _demo_arrivals(settings: Settings) -> None:
-    from supportix.demo.live import live_arrivals
-
-    async with open_core(settings) as core:
-        await live_arrivals(core)
-
-
-def _run(working: Coroutine[Any, Any, None]) -> None:
-    with asyncio.Runner(loop_factory=_loop_factory()) as loop:
-        loop.run(_until_stopped(working))
 
 
 async def _until_stopped(working: Coroutine[Any, Any, None]) -> None:

@@ -1,0 +1,145 @@
+"""The server as a process: starting, stopping, health, figures, and several processes on one address."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+from tests.api.scene import Person, Reads, api_server, environment, free_port, problem, sign_up, wait_for
+
+MakeDatabase = Callable[[], AbstractContextManager[str]]
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_in_order_when_told_to(api_database: str, tmp_path: Path, how: signal.Signals):
+    port = free_port()
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "supportix.api.server"],
+            env=environment(api_database, port),
+            stdout=log,
+            stderr=log,
+        )
+    wait_for(lambda: is_live(port), "the API")
+    process.send_signal(how)
+
+    assert process.wait(timeout=10) == 0
+    assert not is_live(port)
+
+
+def is_live(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health/live").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_it_does_not_start_without_what_it_needs(tmp_path: Path):
+    without_secret = {**environment("postgresql://nowhere", 1), "SUPPORTIX_SECRET": ""}
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "supportix.api.server"],
+        env=without_secret,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode != 0
+    assert "SUPPORTIX_SECRET" in ended.stderr
+
+
+def test_it_does_not_go_on_without_a_database(tmp_path: Path):
+    ended = subprocess.run(
+        [sys.executable, "-m", "supportix.api.server"],
+        env=environment(f"postgresql://127.0.0.1:{free_port()}/nowhere", free_port()),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+    assert ended.returncode != 0
+    assert "PostgreSQL doesn't answer there" in ended.stdout + ended.stderr
+
+
+def test_health(api_url: str):
+    assert httpx.get(f"{api_url}/health/live").json() == {"status": "live"}
+    ready = httpx.get(f"{api_url}/health/ready").json()
+    assert (ready["status"], ready["head"] > 0, ready["lag"] >= 0) == ("ready", True, True)
+
+
+def test_a_database_of_another_release_is_not_ready(make_database: MakeDatabase, tmp_path: Path):
+    with make_database() as database, api_server(database, tmp_path / "log") as url:
+        assert httpx.get(f"{url}/health/ready").status_code == 200
+        with psycopg.connect(database) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = '9999'")
+
+        answer = httpx.get(f"{url}/health/ready")
+
+    assert problem(answer) == (503, "not-ready")
+    assert "Retry-After" in answer.headers
+
+
+def test_without_a_worker_commands_go_on_and_reads_say_that_they_are_behind(
+    make_database: MakeDatabase, tmp_path: Path
+):
+    with (
+        make_database() as database,
+        api_server(database, tmp_path / "log", SUPPORTIX_CONSISTENCY_WAIT_SECONDS="0.2") as url,
+        httpx.Client(base_url=url) as http,
+    ):
+        customer = sign_up(Person(http, Reads()))
+        opened = customer.does("POST", "/tickets", {"subject": "Is anybody there?"})
+        assert problem(customer.get("/tickets")) == (503, "read-models-behind")
+        told = customer.get(f"/tickets/{opened['ticket_id']}/timeline", headers={"Supportix-Min-Position": "0"})
+        assert len(told.json()["items"]) == 2
+        figures = http.get("/metrics").text
+        assert re.search(r"^supportix_projection_lag_events 3\.0$", figures, re.MULTILINE)
+        assert http.get("/health/ready").json()["lag"] == 3
+
+
+def test_figures_have_no_ids(api_url: str, customer: Person):
+    ticket = customer.does("POST", "/tickets", {"subject": "Counted"})["ticket_id"]
+    customer.get(f"/tickets/{ticket}")
+    httpx.get(f"{api_url}/nothing/{ticket}")
+
+    figures = httpx.get(f"{api_url}/metrics").text
+
+    assert 'supportix_http_requests_total{method="POST",route="/api/v1/tickets",status="201"}' in figures
+    assert 'route="/api/v1/tickets/{ticket}",status="200"' in figures
+    assert 'method="unrouted",route="unrouted",status="404"' in figures
+    assert "supportix_http_request_duration_seconds_bucket" in figures
+    assert re.search(r"^supportix_log_head [1-9]", figures, re.MULTILINE)
+    assert ticket not in figures
+
+
+def test_several_processes_answer_as_one(make_database: MakeDatabase, tmp_path: Path):
+    with (
+        make_database() as database,
+        api_server(database, tmp_path / "log", SUPPORTIX_API_PROCESSES="2") as url,
+    ):
+        for _ in range(40):
+            assert httpx.get(f"{url}/health/live").status_code == 200
+        counted = re.search(
+            r'^supportix_http_requests_total\{method="GET",route="/health/live",status="200"\} (\S+)',
+            httpx.get(f"{url}/metrics").text,
+            re.MULTILINE,
+        )
+        assert counted is not None
+        assert float(counted[1]) >= 40
+
+
+def test_it_starts_within_seconds(api_database: str, tmp_path: Path):
+    started = time.monotonic()
+    with api_server(api_database, tmp_path / "log"):
+        assert time.monotonic() - started < 10

@@ -1,0 +1,25 @@
+"""A worker for the API's tests, as a process of its own: keeps the read models up and gives out tickets."""
+
+import asyncio
+
+from supportix.bootstrap import open_core, utc_now
+from supportix.processes.assigner import Assigner
+from supportix.processes.worker import work
+from supportix.projections.runner import ProjectionRunner
+from supportix.settings import load_settings
+from supportix.store.leases import Leases
+
+
+async def main() -> None:
+    async with open_core(load_settings()) as core:
+        await work(
+            {
+                "assigner": lambda fence: Assigner(core.desk, core.committer, core.feed, fence, utc_now).run(),
+                "projections": lambda fence: ProjectionRunner(core.pool, core.feed, fence).run(),
+            },
+            Leases(core.pool, "tests"),
+        )
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,125 @@
+"""PostgreSQL is killed in the middle of writes: nothing acknowledged is lost, nothing is there twice, writers go on."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from supportix.bootstrap import Core, open_core
+from supportix.embedded import EmbeddedPostgres
+from supportix.migrating import upgrade
+from supportix.settings import Settings
+from supportix.store import committer as committing
+from supportix.store.committer import Appended, Command
+from supportix.store.errors import StoreUnavailable
+from tests.store.streams import event, new_stream, positions, whole_log
+from tests.waiting import until
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
+    with EmbeddedPostgres(tmp_path / "postgres") as server:
+        upgrade(server.url)
+        yield server
+
+
+def kill(server: EmbeddedPostgres) -> None:
+    """Without any chance to finish what is under way."""
+    lines = (server.data_directory / "cluster" / "postmaster.pid").read_text().splitlines()
+    assert int(lines[0]) == server.pid
+    os.kill(int(lines[0]), signal.SIGKILL)
+
+
+async def start_again(server: EmbeddedPostgres) -> None:
+    port = server.port
+
+    async def ended() -> bool:
+        return server.poll() is not None
+
+    await until(ended, "the end of the server")
+    await asyncio.to_thread(server.start)
+    assert server.port == port
+
+
+async def test_killed_in_the_middle_of_writes(server, monkeypatch):
+    monkeypatch.setattr(committing, "GIVE_UP_AFTER_SECONDS", 60.0)
+    async with open_core(Settings(database_url=server.url)) as core:
+        acknowledged = await write_while_killed(core, server)
+        await until_readable(core)
+        log = await whole_log(core.desk.reading)
+        assert [entry.position for entry in log] == list(range(1, len(log) + 1))
+        assert positions(list(acknowledged.values())) == list(range(1, len(log) + 1))
+        assert {entry.command_id for entry in log} == set(acknowledged)
+
+        monkeypatch.setattr(committing, "GIVE_UP_AFTER_SECONDS", 0.5)
+        await refused_while_down_and_healed(core, server, head=len(log))
+
+
+async def until_readable(core: Core) -> None:
+    """The pool finds out about each of its broken connections when it is used."""
+
+    async def readable() -> bool:
+        try:
+            for _ in range(20):
+                await core.desk.reading.head()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    await until(readable, "a pool of living connections")
+
+
+async def write_while_killed(core: Core, server: EmbeddedPostgres) -> dict[UUID, Appended]:
+    acknowledged: dict[UUID, Appended] = {}
+
+    async def write() -> None:
+        stream_id = uuid4()
+        for version in range(1, 101):
+            command = Command()
+            acknowledged[command.id] = await core.committer.append([event(stream_id, version)], command)
+
+    async def kill_and_start() -> None:
+        async def under_way() -> bool:
+            return len(acknowledged) > 100
+
+        await until(under_way, "a hundred commands")
+        kill(server)
+        assert len(acknowledged) < 600
+        await start_again(server)
+
+    await asyncio.gather(kill_and_start(), *(write() for _ in range(8)))
+    assert len(acknowledged) == 800
+    return acknowledged
+
+
+async def refused_while_down_and_healed(core: Core, server: EmbeddedPostgres, head: int) -> None:
+    """After the deadline each command is refused; sent again once the store is back, it is there once.
+
+    A session of the killed server may go on for a moment, so some of the first may still be written.
+    """
+    commands = [Command(fingerprint=b"request", answer=b"first") for _ in range(4)]
+    written = {command.id: new_stream() for command in commands}
+    kill(server)
+    acknowledged: dict[UUID, Appended] = {}
+    started = time.monotonic()
+    for command in commands:
+        try:
+            acknowledged[command.id] = await core.committer.append(written[command.id], command)
+        except StoreUnavailable:
+            continue
+    assert time.monotonic() - started < 10
+    assert len(acknowledged) < 4
+    await start_again(server)
+    await until_readable(core)
+    again = {command.id: await core.committer.append(written[command.id], command) for command in commands}
+    assert positions(list(again.values())) == list(range(head + 1, head + 5))
+    for command_id, appended in acknowledged.items():
+        assert again[command_id].repeated
+        assert again[command_id].first_position == appended.first_position
+    assert await core.desk.reading.head() == head + 4
