@@ -44,7 +44,7 @@ from supportix.embedded import EmbeddedNats, EmbeddedPostgres
 from supportix.identity.imported import ImportedPerson, add_imported
 from supportix.identity.roles import Role
 from supportix.settings import Settings
-from supportix.store.committer import Command
+from supportix.store.committer import Command, NewEvent
 
 CUSTOMERS, AGENTS, DEPARTMENTS, CONNECTIONS = 1_000, 200, 10, 64
 WARM_UP_SECONDS = 4
@@ -247,7 +247,7 @@ async def fill(core: Core, tickets: int, departments: list[str]) -> None:
     """Put tickets into the store that are closed already, through the append path of the import."""
     at, started = datetime(2024, 1, 1, tzinfo=UTC), time.monotonic()
     for first in range(0, tickets, PRELOAD_CHUNK):
-        events = []
+        events: list[NewEvent] = []
         for n in range(first, min(first + PRELOAD_CHUNK, tickets)):
             ticket = open_ticket(
                 TicketId(UUID(int=(n + 1) << 64 | 7 << 76 | 0b10 << 62)),

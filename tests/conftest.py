@@ -8,19 +8,19 @@ import asyncio
 import inspect
 import os
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
+from psycopg import sql
 
 from supportix.bootstrap import Core, open_core
 from supportix.embedded import EmbeddedNats, EmbeddedPostgres
-from supportix.migrating import upgrade
 from supportix.settings import Settings
+from tests.databases import Databases
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 MakeDatabase = Callable[[], AbstractContextManager[str]]
@@ -38,8 +38,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """A server that trades surviving power cuts for speed; killing it still loses nothing."""
-    hasty = {"fsync": "off", "full_page_writes": "off", "autovacuum_naptime": "1h"}
+    hasty = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off", "scram_iterations": "1"}
     with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), settings=hasty) as server:
+        with psycopg.connect(server.url) as connection:
+            password = sql.Literal(urlsplit(server.url).password)
+            connection.execute(sql.SQL("ALTER ROLE supportix PASSWORD {}").format(password))  # With one iteration.
         yield server
 
 
@@ -52,18 +55,9 @@ def nats_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def make_database(postgres_server: EmbeddedPostgres) -> Iterator[MakeDatabase]:
     """Makes fresh migrated databases, each for as long as its `with` lasts."""
-    with psycopg.connect(postgres_server.url, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE migrated")
-        upgrade(_database(postgres_server.url, "migrated"))
-
-        @contextmanager
-        def make() -> Iterator[str]:
-            name = f"test_{uuid4().hex}"
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE migrated STRATEGY FILE_COPY")
-            yield _database(postgres_server.url, name)
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-        yield make
+    databases = Databases(postgres_server.url)
+    yield databases.fresh
+    databases.close()
 
 
 @pytest.fixture
@@ -109,6 +103,3 @@ def _runs_on_our_loop(item: pytest.Item) -> bool:
         and item.get_closest_marker("anyio") is None
     )
 
-
-def _database(url: str, name: str) -> str:
-    return urlsplit(url)._replace(path=f"/{name}").geturl()

@@ -63,7 +63,7 @@ def differences(database_url: str) -> list[Any]:
                 "target_metadata": metadata,
             },
         )
-        found = compare_metadata(context, metadata)
+        found: list[Any] = compare_metadata(context, metadata)
     engine.dispose()
     return found
 

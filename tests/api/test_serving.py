@@ -90,9 +90,7 @@ def test_a_database_of_another_release_is_not_ready(make_database: MakeDatabase,
     assert "Retry-After" in answer.headers
 
 
-def test_without_a_worker_commands_go_on_and_reads_say_that_they_are_behind(
-    make_database: MakeDatabase, tmp_path: Path
-):
+def test_without_a_worker_commands_go_on_and_reads_say_they_are_behind(make_database: MakeDatabase, tmp_path: Path):
     with (
         make_database() as database,
         api_server(database, tmp_path / "log", SUPPORTIX_CONSISTENCY_WAIT_SECONDS="0.2") as url,

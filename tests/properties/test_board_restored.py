@@ -18,7 +18,7 @@ from tests.projections.read_models import InBatchesOf, a_runner, append_all, cat
 PARTS = st.floats(0, 1)
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(steps=STEPS, projected=PARTS, further=PARTS, ahead=st.sets(st.sampled_from(sorted(PROJECTIONS))))
 def test_a_restored_board_is_the_folded_one(make_database, steps, projected, further, ahead):
     """Some read models are further than others, and agents and departments are known as of now."""

@@ -12,7 +12,7 @@ from supportix.domain.agent import Agent, AgentRegistered, WorkReserved
 from supportix.domain.department import Department
 from supportix.domain.ticket import Status, Ticket, TicketAssigned, TicketResolved, TicketRouted
 from supportix.projections.catalogue import PROJECTIONS
-from supportix.projections.rebuild import rebuild
+from supportix.projections.rebuild import SHADOW, rebuild
 from supportix.projections.schema import TABLES
 from supportix.projections.traffic_history import quarter_of
 from supportix.settings import Settings
@@ -23,7 +23,7 @@ BATCHES = st.lists(st.integers(1, 11), min_size=1, max_size=6)
 RESTARTS = st.sets(st.integers(0, 12), max_size=4)
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(steps=STEPS, batches=BATCHES, restarts=RESTARTS)
 def test_live_equals_rebuilt(make_database, steps, batches, restarts):
     desk = history(steps)
@@ -37,6 +37,8 @@ def test_live_equals_rebuilt(make_database, steps, batches, restarts):
             report = await rebuild(core.pool, list(PROJECTIONS), swap=False)
             assert [each for each in report.comparisons if not each.equal] == []
             assert await rebuilt_rows(core) == live
+            async with core.pool.connection() as connection:
+                await connection.execute(f"DROP SCHEMA {SHADOW} CASCADE")
 
     with make_database() as url:
         asyncio.run(compare(url))

@@ -24,6 +24,7 @@ from supportix.realtime.delivery import Delivery
 from supportix.realtime.frames import CloseCode, Cursor, Subscribe, Topic
 from supportix.realtime.hub import Hub
 from supportix.realtime.levels import Levels
+from supportix.realtime.publication import publication
 from supportix.realtime.seats import MOST_SEATS_PER_ACCOUNT, MOST_WAITING_FRAMES, Seat, TooManySeats
 from supportix.store.committer import Fence
 
@@ -323,6 +324,27 @@ def test_a_gap_that_nats_left_is_filled_from_the_log(database: str, nats: Embedd
                 await listener.is_at(await desk.head())
                 told = positions(listener.of("ticket.changed"))
                 assert told == list(range(start + 1, await desk.head() + 1))
+
+    asyncio.run(scenario())
+
+
+def test_what_nats_brings_twice_or_late_is_told_once(database: str, nats: EmbeddedNats) -> None:
+    async def scenario() -> None:
+        async with (
+            desk_on(database) as desk,
+            connect(nats.url) as client,
+            listening(hub_of(desk, client), somebody(Role.ADMIN)) as listener,
+        ):
+            await listener.subscribe()
+            department = await desk.department()
+            for _ in range(5):
+                ticket = await desk.open(department)
+                entries = await desk.core.feed.after(ticket.position - 2)
+                for entry in (*entries, *reversed(entries), *entries):
+                    message = publication(entry, "epoch")
+                    await client.publish(message.subject, message.body, headers=message.headers)
+                await listener.is_at(ticket.position)
+            assert positions(listener.of("ticket.changed")) == list(range(2, await desk.head() + 1))
 
     asyncio.run(scenario())
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from supportix.api.refusals import Fault, InvalidRequest
+from supportix.api.refusals import UnknownCursor
 
 KeyT = TypeVar("KeyT")
 
@@ -26,15 +26,14 @@ class Cursors:
         return urlsafe_b64encode(self._seal(listing, body) + body).rstrip(b"=").decode()
 
     def read(self, listing: str, cursor: str, key_type: type[KeyT]) -> KeyT:
-        """The sort key of the item that the list goes on behind. Refused: InvalidRequest."""
+        """The sort key of the item that the list goes on behind. Refused: UnknownCursor."""
         try:
             sealed = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         except (NotBase64, ValueError):
             sealed = b""
         seal, body = sealed[:_SEAL_BYTES], sealed[_SEAL_BYTES:]
         if not compare_digest(seal, self._seal(listing, body)):
-            expected = "the next_cursor of an earlier page of this list, in the same order, was expected"
-            raise InvalidRequest(Fault("query", expected, parameter="cursor"))
+            raise UnknownCursor("the next_cursor of an earlier page of this list, in the same order, was expected")
         return msgspec.json.decode(body, type=key_type)
 
     def _seal(self, listing: str, body: bytes) -> bytes:

@@ -21,7 +21,7 @@ class ByName(msgspec.Struct, frozen=True, kw_only=True):
     cursor: CursorText | None = None
 
     def start(self, cursors: Cursors, listing: str) -> tuple[NameKey | None, int]:
-        """Where the page begins, and how long it may be. Refused: InvalidRequest."""
+        """Where the page begins, and how long it may be. Refused: UnknownCursor."""
         return (cursors.read(listing, self.cursor, NameKey) if self.cursor else None), self.limit
 
 

@@ -77,6 +77,14 @@ class UnknownRequester(InvalidInput):
     """There is no such requester."""
 
 
+class UnknownCursor(InvalidInput):
+    """The cursor is not one of this list."""
+
+
+class SpanTooLong(InvalidInput):
+    """The span ends before it begins, or is too long."""
+
+
 class NotAnAgent(InvalidInput):
     """The account was never registered as an agent."""
 

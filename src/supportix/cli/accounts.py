@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +25,8 @@ def create_admin(data: Path | None, username: str, email: str | None, generate_p
 
     Asks for a password on a terminal; elsewhere, or where the answer is empty, makes a one-time password and prints it.
     """
+    import asyncio
+
     settings = command_settings(data)
     settings.required_database_url()
     chosen = "" if generate_password or not sys.stdin.isatty() else _asked()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +41,8 @@ def audit(
 
     Exits 1 where there is one, or where an invariant is broken.
     """
+    import asyncio
+
     import msgspec
 
     from supportix.processes.audit import AuditScope
@@ -108,6 +109,8 @@ def rebuild(ctx: click.Context, *, names: tuple[str, ...], every: bool, compare_
 
     With --compare-only, exits 1 where the rebuilt rows differ.
     """
+    import asyncio
+
     from supportix.projections.catalogue import PROJECTIONS
 
     if bool(names) is every:

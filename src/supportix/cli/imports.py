@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +35,8 @@ def import_(
 
     An import that was interrupted goes on where it stopped; one that is finished isn't done again.
     """
+    import asyncio
+
     settings = command_settings(data)
     settings.required_database_url()
     summary = asyncio.run(_import(settings, file, mapping, mode, policy, limit))

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from supportix.embedded.errors import EmbeddedServerError
 

@@ -19,6 +19,7 @@ from supportix.api.refusals import (
     PasswordChangeRequired,
     ReadModelsBehind,
     Unauthenticated,
+    UnknownCursor,
     UnsupportedMediaType,
 )
 from supportix.domain.errors import Forbidden, Refusal
@@ -49,7 +50,7 @@ _HEADERS: dict[str, Schema] = {
     },
     "If-Match": {
         "description": "The version that must be the present one, in double quotes.",
-        "schema": {"type": "string", "pattern": '^"[0-9]{1,9}"$'},
+        "schema": {"type": "string", "pattern": '^"[0-9]{1,9}"$', "examples": ['"3"']},
     },
     "If-None-Match": {
         "description": "The version that is known; 304 where it is the present one.",
@@ -177,4 +178,6 @@ def _refusals(endpoint: Endpoint) -> list[type[Refusal]]:
         found += [CommandReused, VersionConflict, StoreFull, *([StaleVersion] if endpoint.conditional else [])]
     if endpoint.kind is Kind.QUERY:
         found.append(ReadModelsBehind)
+    if endpoint.query is not None and "cursor" in endpoint.query.kind.__struct_fields__:
+        found.append(UnknownCursor)
     return found

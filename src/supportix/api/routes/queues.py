@@ -10,7 +10,7 @@ from supportix.api.access import any_of
 from supportix.api.call import Call, Page, Read
 from supportix.api.endpoints import query
 from supportix.api.paging import ByName, ByNameInDepartment, page_of
-from supportix.api.refusals import Fault, InvalidRequest
+from supportix.api.refusals import Fault, InvalidRequest, SpanTooLong
 from supportix.domain.errors import NotFound
 from supportix.identity.roles import Permission, Role
 from supportix.projections.agent_queries import LoadView, load_page
@@ -90,16 +90,14 @@ async def list_loads(call: Call, query: ByNameInDepartment) -> Read[Page[LoadVie
     return Read(page, found.position)
 
 
-@query("/traffic", needs=any_of(Permission.TRAFFIC_READ), tag=TAG)
+@query("/traffic", needs=any_of(Permission.TRAFFIC_READ), tag=TAG, refusals=(SpanTooLong,))
 async def get_traffic(call: Call, query: TrafficQuery) -> Read[Traffic]:
     """Read arrivals, assignments and resolutions per quarter hour."""
     for name, moment in (("from", query.begin), ("to", query.end)):
         if moment.year not in YEARS:
             raise InvalidRequest(Fault("query", f"a year from {YEARS[0]} to {YEARS[-1]} was expected", parameter=name))
     if not timedelta(0) <= query.end - query.begin <= LONGEST_SPAN:
-        raise InvalidRequest(
-            Fault("query", f"up to {LONGEST_SPAN.days} days behind `from` were expected", parameter="to")
-        )
+        raise SpanTooLong(f"a span of up to {LONGEST_SPAN.days} days was expected")
     found = await traffic(call.backend.database, department_id=query.department_id, begin=query.begin, end=query.end)
     return Read(Traffic(department_id=query.department_id, items=tuple(found.value)), found.position)
 
