@@ -2,12 +2,12 @@
 
 from alembic import context
 
-from supportix.migrating import compared, metadata
+from supportix.migrating import compared, declared
 
 connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
-    target_metadata=metadata,
+    target_metadata=declared(),
     include_object=compared,
     compare_type=True,
     include_schemas=True,

@@ -16,11 +16,11 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from psycopg import sql
+from tests.databases import Databases
 
 from supportix.bootstrap import Core, open_core
 from supportix.embedded import EmbeddedNats, EmbeddedPostgres
 from supportix.settings import Settings
-from tests.databases import Databases
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 MakeDatabase = Callable[[], AbstractContextManager[str]]
@@ -29,9 +29,7 @@ _REUSED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 settings.register_profile(
     "default", deadline=None, derandomize=True, database=None, print_blob=True, suppress_health_check=_REUSED
 )
-settings.register_profile(
-    "explore", deadline=None, max_examples=1_000, print_blob=True, suppress_health_check=_REUSED
-)
+settings.register_profile("explore", deadline=None, max_examples=1_000, print_blob=True, suppress_health_check=_REUSED)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
@@ -102,4 +100,3 @@ def _runs_on_our_loop(item: pytest.Item) -> bool:
         and inspect.iscoroutinefunction(item.obj)
         and item.get_closest_marker("anyio") is None
     )
-

@@ -218,9 +218,7 @@ _STEPS: dict[str, Callable[[Desk, Step], list[DomainEvent]]] = {
         lambda desk, agent, step: agent.change_departments(_some_departments(desk, step), at=desk.now)
     ),
     "found department": _found,
-    "rename": _on_department(
-        lambda desk, department, step: department.rename(f"Renamed {step.what}", at=desk.now)
-    ),
+    "rename": _on_department(lambda desk, department, step: department.rename(f"Renamed {step.what}", at=desk.now)),
     "policy": _on_department(
         lambda desk, department, step: department.change_policy(
             sorted(POLICIES)[step.what % len(POLICIES)], at=desk.now
@@ -241,5 +239,7 @@ STEPS = st.one_of(st.lists(_STEP, max_size=12), st.lists(_STEP, min_size=40, max
 
 def queue(desk: Desk, department_id: UUID) -> list[Ticket]:
     """The waiting tickets of a department in the order in which they are served, found without a board."""
-    waiting = [each for each in desk.all(Ticket) if each.status is Status.QUEUED and each.department_id == department_id]
+    waiting = [
+        each for each in desk.all(Ticket) if each.status is Status.QUEUED and each.department_id == department_id
+    ]
     return sorted(waiting, key=lambda ticket: (ticket.priority.rank, ticket.opened_at, ticket.id.int))

@@ -1,4 +1,4 @@
-"""What holds of every log, whoever wrote it and however they raced. Replays it; fails at the first event that breaks it."""
+"""What holds of every log, whoever wrote it and however they raced. Replaying it fails at the first breach."""
 
 from collections.abc import Iterable
 from itertools import groupby

@@ -1,6 +1,7 @@
 """The API as tests use it: people who send requests, and reads that are never older than what anybody did before."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from supportix.api.app import ENDPOINTS, PREFIX
+from supportix.api.openapi import document
 
 SECRET = "a secret of the tests, long enough for anybody"
 PASSWORD = "correct horse battery staple"
@@ -48,6 +52,7 @@ class Person:
         if method == "GET" and self.reads.position:
             headers.setdefault("Supportix-Min-Position", str(self.reads.position))
         answer = self.http.request(method, f"/api/v1{path}", headers=headers, **given)
+        must_be_documented(method, f"/api/v1{path}", answer)
         if method != "GET":
             self.reads.position = max(self.reads.position, int(answer.headers.get("Supportix-Position", 0)))
         return answer
@@ -108,6 +113,24 @@ class Person:
         self.does("PUT", "/auth/password", {"current_password": self.password, "new_password": new})
         tokens = self.does("POST", "/auth/refresh", {"refresh_token": self.tokens["refresh_token"]})
         return Person(self.http, self.reads, tokens, new)
+
+
+DOCUMENT = document(ENDPOINTS, PREFIX)
+_TEMPLATES = [
+    (re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template))), operations)
+    for template, operations in DOCUMENT["paths"].items()
+]
+
+
+def must_be_documented(method: str, path: str, answer: httpx.Response) -> None:
+    """Every answer that a test gets is one that the OpenAPI document tells of, problems by their type."""
+    for pattern, operations in _TEMPLATES:
+        if pattern.fullmatch(path.partition("?")[0]) and method.lower() in operations:
+            responses = operations[method.lower()]["responses"]
+            assert str(answer.status_code) in responses, f"{method} {path} answers {answer.status_code}: {answer.text}"
+            name = responses[str(answer.status_code)].get("$ref", "").rpartition("/")[2]
+            kinds = [f"/problems/{slug}" for slug in name.split(".")[1:]]
+            assert not kinds or answer.json()["type"] in kinds, f"{method} {path} answers {answer.text}"
 
 
 def problem(answer: httpx.Response) -> tuple[int, str]:

@@ -109,7 +109,7 @@ def test_a_malformed_version_is_refused(agent: Person, an_assigned_ticket: Json,
     assert answer.json()["errors"][0] == {
         "in": "header",
         "parameter": "If-Match",
-        "detail": 'one version in double quotes, like "3", was expected',
+        "detail": 'one version in quotation marks, like "3", was expected',
     }
 
 

@@ -7,6 +7,9 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from tests.invariants import check_log
+from tests.scene import ADMIN, Scene, answer, without_account
+from tests.store.streams import whole_log
 
 from supportix.bootstrap import Core, open_core
 from supportix.commands.agents import AgentAnswer, RegisterAgent
@@ -19,9 +22,6 @@ from supportix.domain.ids import TRIAGE_DEPARTMENT_ID, AgentId
 from supportix.settings import Settings
 from supportix.store.committer import Command
 from supportix.store.errors import StaleVersion
-from tests.invariants import check_log
-from tests.scene import ADMIN, Scene, answer, without_account
-from tests.store.streams import whole_log
 
 
 @pytest.fixture

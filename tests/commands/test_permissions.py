@@ -5,6 +5,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 import pytest
+from tests.scene import ADMIN, SUPERVISOR, Scene, a_customer, opening, without_account
 
 from supportix.commands.actors import Actor
 from supportix.commands.agents import RegisterAgent
@@ -25,7 +26,6 @@ from supportix.domain.ids import AgentId, DepartmentId, TicketId
 from supportix.domain.ticket import Priority
 from supportix.identity.roles import PERMISSIONS, Permission, Role
 from supportix.store.committer import Command
-from tests.scene import ADMIN, SUPERVISOR, Scene, a_customer, opening, without_account
 
 YES = None
 WAITING, HELD, ENDED = "waiting", "held", "resolved"
@@ -128,9 +128,7 @@ async def test_an_agent_assigns_tickets_to_nobody_else(core):
 async def test_an_agent_who_left_the_department_still_works_on_what_it_holds(core):
     cast = await a_cast(Scene(core))
     held, other = await cast.ticket(HELD), await cast.ticket(WAITING)
-    await core.agents.change_departments(
-        cast.holder.id, (cast.elsewhere,), ADMIN, Command(), None, at=cast.scene.now
-    )
+    await core.agents.change_departments(cast.holder.id, (cast.elsewhere,), ADMIN, Command(), None, at=cast.scene.now)
     await cast.scene.send(ResolveTicket(ticket_id=held), cast.holder)
     with pytest.raises(NotFound):
         await cast.scene.send(CloseTicket(ticket_id=other), cast.holder)

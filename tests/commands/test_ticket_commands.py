@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
+from tests.invariants import check_log
+from tests.scene import SUPERVISOR, Scene, a_customer, answer, opening
+from tests.store.streams import whole_log
 
 from supportix.bootstrap import Core, open_core
 from supportix.commands.tickets import (
@@ -29,9 +32,6 @@ from supportix.domain.ticket import Priority, SubjectMissing, Ticket, TicketHasA
 from supportix.settings import Settings
 from supportix.store.committer import Command
 from supportix.store.errors import CommandReused, StaleVersion
-from tests.invariants import check_log
-from tests.scene import SUPERVISOR, Scene, a_customer, answer, opening
-from tests.store.streams import whole_log
 
 
 @pytest.fixture
@@ -129,7 +129,9 @@ async def interfere(scene: Scene, at: Prepared) -> None:
 async def test_a_command_expects_the_version_that_its_sender_saw(scene, before, make):
     at = await Prepared(scene).be(*before)
     command = make(at)
-    stale = type(command)(**{name: getattr(command, name) for name in command.__struct_fields__} | {"expected_version": 1})
+    stale = type(command)(
+        **{name: getattr(command, name) for name in command.__struct_fields__} | {"expected_version": 1}
+    )
     head = await scene.core.desk.reading.head()
     with pytest.raises(StaleVersion, match="version 1 was expected, it is"):
         await send(scene, stale, Command())

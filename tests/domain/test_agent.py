@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from tests.given import STREAM, but, given, given_nothing
 
 from supportix.domain.agent import (
     CAPACITY_LIMIT,
@@ -22,7 +23,6 @@ from supportix.domain.agent import (
     register_agent,
 )
 from supportix.domain.ids import DepartmentId, TicketId
-from tests.given import STREAM, but, given, given_nothing
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 NOW = AT + timedelta(hours=1)

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.given import STREAM, given, given_nothing
 
 from supportix.domain.aggregate import DomainEvent, VersionGap, fold
 from supportix.domain.department import (
@@ -14,7 +15,6 @@ from supportix.domain.department import (
     DepartmentRenamed,
     create_department,
 )
-from tests.given import STREAM, given, given_nothing
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 NOW = AT + timedelta(hours=1)
@@ -49,9 +49,7 @@ def test_another_policy_is_chosen():
 
 
 def test_assignment_is_paused_and_resumed():
-    given(CREATED).when(lambda department: department.pause_assignment(reason="all at the meeting", at=AT)).then(
-        PAUSED
-    )
+    given(CREATED).when(lambda department: department.pause_assignment(reason="all at the meeting", at=AT)).then(PAUSED)
     given(CREATED, PAUSED).when(lambda department: department.resume_assignment(at=NOW)).then(
         AssignmentResumed(occurred_at=NOW)
     )

@@ -6,6 +6,8 @@ from uuid import UUID
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.boards import face
+from tests.histories import STEPS, Desk, history, queue, staffed_desk
 
 from supportix.domain.agent import Agent, Availability, register_agent
 from supportix.domain.aggregate import Aggregate
@@ -23,8 +25,6 @@ from supportix.domain.ticket import (
     open_ticket,
 )
 from supportix.policies.dispatch import CANDIDATES_KEPT, Decision, DispatchBoard
-from tests.boards import face
-from tests.histories import STEPS, Desk, history, queue, staffed_desk
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LIMITS = st.integers(1, 6)
@@ -129,9 +129,9 @@ def test_decisions_can_be_saved_as_they_are(steps, limit):
         assert isinstance(ticket, Ticket)
         assert isinstance(agent, Agent)
         fact = claim.fact
-        assert ticket.assign(fact.agent_id, at=desk.now, by=fact.assigned_by, reasons=fact.reasons).collect_events() == [
-            claim
-        ]
+        assert ticket.assign(
+            fact.agent_id, at=desk.now, by=fact.assigned_by, reasons=fact.reasons
+        ).collect_events() == [claim]
         assert agent.reserve(ticket.id, ticket.department_id, at=desk.now).collect_events() == [reservation]
         desk.save([claim, reservation])
 

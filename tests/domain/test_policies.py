@@ -27,9 +27,11 @@ def test_a_key_never_ties(policy):
 
 
 def test_round_robin_goes_by_who_had_no_turn_for_the_longest():
-    assert ranking(
-        ROUND_ROBIN, candidate(1, last_turn=30), candidate(2, last_turn=10), candidate(3, last_turn=20)
-    ) == [2, 3, 1]
+    assert ranking(ROUND_ROBIN, candidate(1, last_turn=30), candidate(2, last_turn=10), candidate(3, last_turn=20)) == [
+        2,
+        3,
+        1,
+    ]
 
 
 def test_round_robin_does_not_mind_loads():

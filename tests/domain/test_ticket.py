@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from tests.given import STREAM, but, given, given_nothing
 
 from supportix.domain.aggregate import DomainEvent, Fact
 from supportix.domain.errors import Refusal
@@ -41,7 +42,6 @@ from supportix.domain.ticket import (
     open_ticket,
     waiting_after,
 )
-from tests.given import STREAM, but, given, given_nothing
 
 OPENED_AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LATER = OPENED_AT + timedelta(hours=1)
@@ -154,9 +154,7 @@ def test_a_decision_leads_to_the_next_status_or_is_refused(name, status, outcome
 
 def test_the_table_of_transitions_is_what_the_decisions_do():
     moves = {
-        (status, outcome)
-        for name, status, outcome in ALL
-        if isinstance(outcome, Status) and name != "change_priority"
+        (status, outcome) for name, status, outcome in ALL if isinstance(outcome, Status) and name != "change_priority"
     }
     assert moves == {(status, following) for status, all_of in TRANSITIONS.items() for following in all_of}
 
@@ -227,7 +225,8 @@ def test_a_refused_assignment_names_the_ticket_and_its_agent():
 
 def test_a_refused_transition_says_what_is_possible():
     given(OPENED, ROUTED).when(DECISIONS["start_work"]).then_refused(
-        TransitionRefused, saying="is queued and can't be in_progress; it can become: assigned, closed, queued, resolved"
+        TransitionRefused,
+        saying="is queued and can't be in_progress; it can become: assigned, closed, queued, resolved",
     )
 
 
@@ -266,9 +265,9 @@ def test_a_ticket_is_not_transferred_to_where_it_is(status):
 
 
 def test_a_resolved_ticket_remembers_who_resolved_it_and_is_with_nobody():
-    given(OPENED, ROUTED, ASSIGNED).when(
-        lambda ticket: ticket.resolve(resolution="Sent again", at=LATER)
-    ).then(RESOLVED)
+    given(OPENED, ROUTED, ASSIGNED).when(lambda ticket: ticket.resolve(resolution="Sent again", at=LATER)).then(
+        RESOLVED
+    )
     ticket = given(OPENED, ROUTED, ASSIGNED, RESOLVED).aggregate
     assert (ticket.agent_id, ticket.last_agent_id, ticket.resolved_at) == (None, ANNA, LATER)
 
@@ -306,9 +305,9 @@ def test_a_ticket_may_be_reopened_for_fourteen_days():
 
 def test_the_window_counts_from_the_resolution_even_when_closed_later():
     closed_later = but(CLOSED, occurred_at=LATER + timedelta(days=3))
-    given(OPENED, ROUTED, ASSIGNED, RESOLVED, closed_later).when(
-        reopening(REOPEN_WITHIN + ONE_MOMENT)
-    ).then_refused(ReopenWindowPassed)
+    given(OPENED, ROUTED, ASSIGNED, RESOLVED, closed_later).when(reopening(REOPEN_WITHIN + ONE_MOMENT)).then_refused(
+        ReopenWindowPassed
+    )
 
 
 def test_the_window_counts_from_the_closing_where_nothing_was_resolved():

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import msgspec
+from tests.golden.samples import all_fields, full, minimal
 
 from supportix.domain.history import FACTS
 from supportix.store.mapper import encode_fact
-from tests.golden.samples import all_fields, full, minimal
 
 DIRECTORY = Path(__file__).parent / "events"
 
@@ -24,9 +24,13 @@ def main() -> None:
             continue
         meaning = msgspec.json.encode(all_fields(minimal(fact)))
         path.write_bytes(
-            b'{"full":' + encode_fact(full(fact))
-            + b',\n"minimal":' + encode_fact(minimal(fact))
-            + b',\n"minimal_means":' + meaning + b"}\n"
+            b'{"full":'
+            + encode_fact(full(fact))
+            + b',\n"minimal":'
+            + encode_fact(minimal(fact))
+            + b',\n"minimal_means":'
+            + meaning
+            + b"}\n"
         )
         sys.stdout.write(f"{path} written; read it before you commit it\n")
 

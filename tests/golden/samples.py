@@ -1,5 +1,6 @@
 """A fact with every field set and one with as few as allowed, made from its type alone."""
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
@@ -46,23 +47,23 @@ def _value(kind: inspect.Type, name: str, default: Any) -> Any:
             return _value(next(each for each in types if not isinstance(each, inspect.NoneType)), name, default)
         case inspect.StructType():
             return _struct(kind, required_only=False)
-        case inspect.EnumType(cls=cls):
-            return _other_than(default, cls)
-        case inspect.UUIDType():
-            return str(uuid5(_NAMES, name))
-        case inspect.DateTimeType():
-            return _AT.isoformat()
-        case inspect.StrType():
-            return f"{name}: „Größe“ 請求書 \"\\\n"
-        case inspect.IntType():
-            return 1 + len(name)
         case inspect.VarTupleType(item_type=item):
             return [_value(item, name, default)]
         case inspect.DictType(key_type=key, value_type=value):
             return {_value(key, name, default): _value(value, name, default)}
-        case other:
-            raise NotImplementedError(f"no sample is known for {name}: {other}")
+        case _:
+            return _SINGLE[type(kind)](kind, name, default)
 
 
 def _other_than(default: Any, members: type[Enum]) -> Any:
     return next(member.value for member in reversed(members) if member is not default)
+
+
+_SINGLE: Mapping[type[inspect.Type], Callable[[Any, str, Any], Any]] = {
+    inspect.EnumType: lambda kind, _, default: _other_than(default, kind.cls),
+    inspect.UUIDType: lambda _, name, __: str(uuid5(_NAMES, name)),
+    inspect.DateTimeType: lambda *_: _AT.isoformat(),
+    inspect.StrType: lambda _, name, __: f'{name}: „Größe“ 請求書 "\\\n',
+    inspect.IntType: lambda _, name, __: 1 + len(name),
+}
+"""Of a type that isn't here, no sample is known yet."""

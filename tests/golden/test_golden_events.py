@@ -11,13 +11,13 @@ import msgspec
 import pytest
 from eventsourcing.persistence import JSONTranscoder
 from msgspec import inspect
+from tests.golden.add import DIRECTORY
+from tests.golden.samples import all_fields, full, minimal
 
 from supportix.domain.aggregate import DomainEvent
 from supportix.domain.history import FACTS
 from supportix.store.errors import CorruptEvent
 from supportix.store.mapper import FactMapper, decode_fact, encode_fact
-from tests.golden.add import DIRECTORY
-from tests.golden.samples import all_fields, full, minimal
 
 STREAM = UUID(int=7)
 

@@ -6,14 +6,6 @@ from uuid import UUID, uuid4
 import msgspec
 import psycopg
 import pytest
-
-from supportix.bootstrap import Core
-from supportix.domain.ticket import Ticket, TicketAssigned, TicketOpened
-from supportix.projections.catalogue import PROJECTIONS, definition
-from supportix.projections.runner import ProjectionRunner
-from supportix.store.committer import Command, Fence, NewEvent
-from supportix.store.errors import LeaseLost
-from supportix.store.mapper import encode_fact
 from tests.histories import Desk, Step, history
 from tests.projections.read_models import (
     InBatchesOf,
@@ -25,6 +17,14 @@ from tests.projections.read_models import (
     rebuilt_rows,
 )
 from tests.waiting import until
+
+from supportix.bootstrap import Core
+from supportix.domain.ticket import Ticket, TicketAssigned, TicketOpened
+from supportix.projections.catalogue import PROJECTIONS, definition
+from supportix.projections.runner import ProjectionRunner
+from supportix.store.committer import Command, Fence, NewEvent
+from supportix.store.errors import LeaseLost
+from supportix.store.mapper import encode_fact
 
 
 @pytest.fixture

@@ -6,6 +6,11 @@ from collections.abc import Awaitable, Iterator
 from uuid import UUID
 
 import pytest
+from tests.invariants import check_log
+from tests.projections.read_models import a_runner, catch_up
+from tests.scene import Scene
+from tests.store.streams import whole_log
+from tests.waiting import until
 
 from supportix.bootstrap import Core, open_core, utc_now
 from supportix.commands.actors import Actor
@@ -21,11 +26,6 @@ from supportix.settings import Settings
 from supportix.store.committer import Fence
 from supportix.store.errors import LeaseLost
 from supportix.store.leases import Leases
-from tests.invariants import check_log
-from tests.projections.read_models import a_runner, catch_up
-from tests.scene import Scene
-from tests.store.streams import whole_log
-from tests.waiting import until
 
 
 @pytest.fixture

@@ -4,6 +4,9 @@ import asyncio
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.boards import face
+from tests.histories import STEPS, history
+from tests.projections.read_models import InBatchesOf, a_runner, append_all, catch_up
 
 from supportix.bootstrap import open_core
 from supportix.domain.department import Department
@@ -11,9 +14,6 @@ from supportix.domain.ticket import AssignedBy
 from supportix.processes.assigner import board_from_read_models
 from supportix.projections.catalogue import PROJECTIONS
 from supportix.settings import Settings
-from tests.boards import face
-from tests.histories import STEPS, history
-from tests.projections.read_models import InBatchesOf, a_runner, append_all, catch_up
 
 PARTS = st.floats(0, 1)
 

@@ -81,9 +81,7 @@ def broken_variant(database_url: str) -> str:
     """As slow, without the lock, and with positions from a sequence: each writer takes the next thousand."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("CREATE SEQUENCE thousands INCREMENT 1000 MINVALUE 0 START 0")
-    make_variant(
-        database_url, "append_unlocked", (LOCK, ""), (TAKE_HEAD, f"head := nextval('thousands'); {SLOWLY}")
-    )
+    make_variant(database_url, "append_unlocked", (LOCK, ""), (TAKE_HEAD, f"head := nextval('thousands'); {SLOWLY}"))
     return "append_unlocked"
 
 

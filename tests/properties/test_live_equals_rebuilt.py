@@ -6,6 +6,8 @@ from uuid import UUID
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.histories import STEPS, Desk, history
+from tests.projections.read_models import InBatchesOf, Rows, a_runner, all_rows, append_all, checkpoints, rebuilt_rows
 
 from supportix.bootstrap import Core, open_core
 from supportix.domain.agent import Agent, AgentRegistered, WorkReserved
@@ -16,8 +18,6 @@ from supportix.projections.rebuild import SHADOW, rebuild
 from supportix.projections.schema import TABLES
 from supportix.projections.traffic_history import quarter_of
 from supportix.settings import Settings
-from tests.histories import STEPS, Desk, history
-from tests.projections.read_models import Rows, InBatchesOf, a_runner, all_rows, append_all, checkpoints, rebuilt_rows
 
 BATCHES = st.lists(st.integers(1, 11), min_size=1, max_size=6)
 RESTARTS = st.sets(st.integers(0, 12), max_size=4)

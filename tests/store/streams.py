@@ -32,6 +32,4 @@ async def whole_log(log: EventLog) -> list[LogEntry]:
 
 def positions(appended: Sequence[Appended]) -> list[int]:
     """All positions that these commands were told, in order."""
-    return sorted(
-        position for each in appended for position in range(each.first_position, each.last_position + 1)
-    )
+    return sorted(position for each in appended for position in range(each.first_position, each.last_position + 1))

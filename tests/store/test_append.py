@@ -1,42 +1,46 @@
 """Appending: gap-free positions, one outcome per command, and what stands in its way."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
+from tests.store.streams import event, events, new_stream, positions, whole_log
+from tests.waiting import until
 
 from supportix.bootstrap import Core
 from supportix.store import committer as committing
 from supportix.store.committer import Appended, Command, Fence, GroupCommitter, append_on
 from supportix.store.errors import CommandReused, LeaseLost, StoreUnavailable, VersionConflict
 from supportix.store.leases import Leases
-from tests.store.streams import event, events, new_stream, positions, whole_log
-from tests.waiting import until
 
 
 class HeldBack:
-    """Holds back all writers for as long as its `async with` lasts, by being in the middle of an append itself."""
+    """All writers wait for a transaction that is in the middle of an append."""
 
-    def __init__(self, core: Core) -> None:
-        self._core = core
-
-    async def __aenter__(self) -> "HeldBack":
-        self._connection = await psycopg.AsyncConnection.connect(self._core.pool.conninfo)
-        await append_on(self._connection, new_stream(), Command())
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._connection.rollback()
-        await self._connection.close()
+    def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        self._connection = connection
 
     async def until_one_waits(self) -> None:
         async def waits() -> bool:
-            cursor = await self._connection.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+            cursor = await self._connection.execute(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            )
             row = await cursor.fetchone()
             return row is not None and row[0] == 1
 
         await until(waits, "a flush that is held back")
+
+
+@asynccontextmanager
+async def held_back(core: Core) -> AsyncIterator[HeldBack]:
+    """Holds all writers back as long as it lasts; what it appended itself is then rolled back."""
+    async with core.pool.connection() as connection, connection.transaction(force_rollback=True):
+        await append_on(connection, new_stream(), Command())
+        yield HeldBack(connection)
 
 
 async def test_the_first_event_stands_at_position_one(core):
@@ -61,7 +65,12 @@ async def test_what_is_stored_is_what_was_appended(core):
 
 async def test_who_and_why_is_kept_with_the_command(core):
     command = Command(
-        actor_id=uuid4(), correlation_id=uuid4(), causation_id=uuid4(), trace_context="00-ä", fingerprint=b"\0f", answer=b"{}"
+        actor_id=uuid4(),
+        correlation_id=uuid4(),
+        causation_id=uuid4(),
+        trace_context="00-ä",
+        fingerprint=b"\0f",
+        answer=b"{}",
     )
     await core.committer.append(new_stream(2), command)
     async with core.pool.connection() as connection:
@@ -75,7 +84,7 @@ async def test_who_and_why_is_kept_with_the_command(core):
 
 
 async def test_commands_that_arrive_together_share_a_flush(core):
-    async with HeldBack(core) as held:
+    async with held_back(core) as held:
         first = asyncio.ensure_future(core.committer.append(new_stream(), Command()))
         await held.until_one_waits()
         others = [asyncio.ensure_future(core.committer.append(new_stream(2), Command())) for _ in range(20)]
@@ -148,7 +157,7 @@ async def test_several_streams_are_written_together_or_not_at_all(core):
 
 async def test_commands_on_the_same_stream_that_arrive_together_come_one_after_the_other(core):
     stream_id = uuid4()
-    async with HeldBack(core) as held:
+    async with held_back(core) as held:
         blocker = asyncio.ensure_future(core.committer.append(new_stream(), Command()))
         await held.until_one_waits()
         following = [asyncio.ensure_future(core.committer.append([event(stream_id, n)], Command())) for n in (1, 2, 3)]
@@ -175,12 +184,13 @@ async def test_a_repeat_of_what_would_conflict_by_now_gets_the_first_answer(core
     assert (await core.committer.append(events(stream_id, 1, 2), command)).repeated
 
 
-async def test_a_repeat_that_arrives_together_with_the_first_gets_its_answer(core, caplog):
+async def test_a_repeat_that_arrives_together_with_the_first_gets_its_answer(core, capsys):
     command = Command(fingerprint=b"request", answer=b"answer")
     outcomes = await asyncio.gather(*(core.committer.append(new_stream(), command) for _ in range(3)))
     assert sorted(each.repeated for each in outcomes) == [False, True, True]
     assert {(each.first_position, each.answer or b"answer") for each in outcomes} == {(1, b"answer")}
     assert await core.desk.reading.head() == 1
+    assert "flush refused" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("other", [b"another request", None])
@@ -216,7 +226,7 @@ async def test_what_was_carried_out_under_a_lost_lease_is_still_answered(core):
 
 async def test_a_caller_who_no_longer_waits_leaves_the_others_alone(core):
     gone, stays = uuid4(), uuid4()
-    async with HeldBack(core) as held:
+    async with held_back(core) as held:
         under_way = asyncio.ensure_future(core.committer.append(new_stream(), Command()))
         await held.until_one_waits()
         cancelled = asyncio.ensure_future(core.committer.append([event(gone, 1)], Command()))
@@ -271,7 +281,7 @@ async def test_an_event_that_cannot_be_sent_fails_its_own_command_only(core):
 
 async def test_a_caller_who_left_before_the_database_refused_leaves_the_others_alone(core):
     await refuse_inserts(core, "poison")
-    async with HeldBack(core) as held:
+    async with held_back(core) as held:
         under_way = asyncio.ensure_future(core.committer.append([event(uuid4(), 1, "poison")], Command()))
         await held.until_one_waits()
         under_way.cancel()
@@ -282,7 +292,7 @@ async def test_a_caller_who_left_before_the_database_refused_leaves_the_others_a
 async def test_a_committer_that_closes_first_flushes_what_waits(core, database_url):
     committer = GroupCommitter(database_url)
     await committer.start()
-    async with HeldBack(core) as held:
+    async with held_back(core) as held:
         under_way = asyncio.ensure_future(committer.append(new_stream(), Command()))
         await held.until_one_waits()
         waiting = asyncio.ensure_future(committer.append(new_stream(), Command()))
@@ -303,7 +313,8 @@ async def test_a_connection_lost_at_any_moment_loses_and_repeats_nothing(core):
     async def write() -> None:
         stream_id = uuid4()
         for version in range(1, 61):
-            acknowledged.append(await core.committer.append([event(stream_id, version)], Command()))
+            appended = await core.committer.append([event(stream_id, version)], Command())
+            acknowledged.append(appended)
 
     async def cut() -> None:
         nonlocal cuts

@@ -1,7 +1,7 @@
 """Our binary arrays are, byte by byte, what PostgreSQL itself makes of the same values."""
 
+import struct
 from collections.abc import Iterator
-from struct import error as StructError
 from typing import Any
 
 import psycopg
@@ -90,5 +90,5 @@ def test_an_array_keeps_its_type_where_the_query_names_none(connection):
 
 @pytest.mark.parametrize("too_large", [2**31, -(2**31) - 1])
 def test_what_does_not_fit_is_refused_before_it_is_sent(too_large):
-    with pytest.raises(StructError):
+    with pytest.raises(struct.error):
         Int4Array.of([too_large])

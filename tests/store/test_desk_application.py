@@ -6,13 +6,13 @@ from uuid import UUID, uuid4
 import pytest
 from eventsourcing.application import AggregateNotFoundError
 from eventsourcing.persistence import IntegrityError
+from tests.histories import Step, history, staffed_desk
 
 from supportix.domain.agent import Agent, Availability, WorkReserved
 from supportix.domain.errors import NotFound
 from supportix.domain.ids import AgentId, DepartmentId, TicketId
 from supportix.domain.ticket import Ticket
 from supportix.store.committer import Command
-from tests.histories import Step, history, staffed_desk
 
 
 async def test_what_a_thread_saves_a_thread_gets_and_the_loop_loads(core):
@@ -91,13 +91,15 @@ async def test_an_aggregate_of_another_kind_is_not_found(core):
         await core.desk.load(Ticket, agent.id)
 
 
-async def test_an_agent_with_a_long_history_is_loaded_from_a_snapshot(core, database_url, run):
+async def test_an_agent_with_a_long_history_is_loaded_from_a_snapshot(core):
     """The snapshot saves reading, and changes nothing."""
     department, agent_id = DepartmentId(uuid4()), AgentId(uuid4())
     agent = Agent(id=agent_id)
     template = staffed_desk().all(Agent)[0]
     registered, online = facts(template.id)
-    agent.record(type(registered)(occurred_at=registered.occurred_at, name="A", department_ids=(department,), capacity=9))
+    agent.record(
+        type(registered)(occurred_at=registered.occurred_at, name="A", department_ids=(department,), capacity=9)
+    )
     agent.record(online)
     await core.desk.append([agent], Command())
     for _ in range(70):

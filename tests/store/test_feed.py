@@ -5,11 +5,11 @@ import time
 from uuid import uuid4
 
 import pytest
+from tests.store.streams import event, new_stream
 
 from supportix.store import feed as feeding
 from supportix.store.committer import Command, GroupCommitter
 from supportix.store.feed import POLL_SECONDS, LogFeed, Wakeups
-from tests.store.streams import event, new_stream
 
 
 async def follow(feed: LogFeed, goal: int, start: int = 0, limit: int = 50) -> list[int]:
@@ -95,7 +95,7 @@ async def test_a_hint_given_before_the_wait_is_not_lost(core, monkeypatch):
     await asyncio.wait_for(core.feed.wait(0), 10)
 
 
-async def test_a_stale_hint_wakes_nobody(core):
+async def test_a_stale_hint_wakes_nobody():
     wakeups = Wakeups()
     wakeups.hint(5)
     wakeups.hint(3)

@@ -4,12 +4,12 @@ import asyncio
 import time
 
 import pytest
+from tests.store.streams import new_stream
 
 from supportix.store import leases as leasing
 from supportix.store.committer import Command, Fence
 from supportix.store.errors import LeaseLost
 from supportix.store.leases import Leases
-from tests.store.streams import new_stream
 
 
 @pytest.fixture

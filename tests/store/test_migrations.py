@@ -9,7 +9,7 @@ from supportix.migrating import differences, downgrade, expected_revision, upgra
 
 
 @pytest.fixture
-def empty_database(postgres_server, database_url):
+def empty_database(postgres_server):
     """A database without a single migration."""
     with psycopg.connect(postgres_server.url, autocommit=True) as connection:
         connection.execute("CREATE DATABASE unmigrated")

@@ -18,11 +18,11 @@ from uuid import UUID, uuid4
 
 import pytest
 from eventsourcing.persistence import InfrastructureFactoryError, IntegrityError, StoredEvent
+from tests.store.streams import BODY, NAME
 
 from supportix.store.committer import Command
 from supportix.store.errors import VersionConflict
 from supportix.store.recorder import LogRecorder, SupportixFactory
-from tests.store.streams import BODY, NAME
 
 
 def _application_recorder_tests() -> Any:

@@ -10,6 +10,8 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from tests.store.streams import event, new_stream, positions, whole_log
+from tests.waiting import until
 
 from supportix.bootstrap import Core, open_core
 from supportix.embedded import EmbeddedPostgres
@@ -18,8 +20,6 @@ from supportix.settings import Settings
 from supportix.store import committer as committing
 from supportix.store.committer import Appended, Command
 from supportix.store.errors import StoreUnavailable
-from tests.store.streams import event, new_stream, positions, whole_log
-from tests.waiting import until
 
 
 @pytest.fixture

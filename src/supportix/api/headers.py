@@ -27,7 +27,7 @@ def expected_version(headers: Headers) -> int | None:
         return None
     match = _VERSION.fullmatch(given)
     if match is None:
-        raise _invalid("If-Match", 'one version in double quotes, like "3", was expected')
+        raise _invalid("If-Match", 'one version in quotation marks, like "3", was expected')
     return int(match[1])
 
 

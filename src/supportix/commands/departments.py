@@ -1,5 +1,6 @@
 """Commands on departments."""
 
+import contextlib
 import unicodedata
 from collections.abc import Callable
 from datetime import datetime
@@ -20,6 +21,7 @@ from supportix.policies import POLICIES
 from supportix.store.committer import Command
 from supportix.store.errors import StaleVersion, VersionConflict
 
+TRIAGE_NAME = "Triage"
 _NAMES = "department"
 
 
@@ -101,19 +103,18 @@ class Departments:
         return await self._desk.carry_out(envelope, self._change(department_id, actor, version, change))
 
     async def ensure_triage(self, *, at: datetime) -> None:
-        """Create the department for tickets that name none, unless it is there."""
-        if await self._desk.reading.stream(TRIAGE_DEPARTMENT_ID):
-            return
-        triage = create_department(TRIAGE_DEPARTMENT_ID, name="Triage", policy="round_robin", at=at)
+        """Create the department for tickets that name none, unless it is there; marked, where its name is taken."""
+        for name in (TRIAGE_NAME, f"{TRIAGE_NAME} (of this desk)"):
+            if await self._desk.reading.stream(TRIAGE_DEPARTMENT_ID):
+                return
+            triage = create_department(TRIAGE_DEPARTMENT_ID, name=name, policy="round_robin", at=at)
 
-        async def decide(work: Work) -> DepartmentAnswer:
-            work.add(triage)
-            return DepartmentAnswer.of(triage)
+            async def decide(work: Work, triage: Department = triage) -> DepartmentAnswer:
+                work.add(triage)
+                return DepartmentAnswer.of(triage)
 
-        try:
-            await self._desk.carry_out_beside(Command(), decide, claim_name(triage.id, "Triage"))
-        except (VersionConflict, DepartmentNameTaken):
-            return  # Another process that starts at the same time has made it.
+            with contextlib.suppress(VersionConflict, DepartmentNameTaken):
+                await self._desk.carry_out_beside(Command(), decide, claim_name(triage.id, name))
 
     @staticmethod
     def _change(

@@ -49,7 +49,7 @@ _HEADERS: dict[str, Schema] = {
         "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"},
     },
     "If-Match": {
-        "description": "The version that must be the present one, in double quotes.",
+        "description": "The version that must be the present one, in quotation marks.",
         "schema": {"type": "string", "pattern": '^"[0-9]{1,9}"$', "examples": ['"3"']},
     },
     "If-None-Match": {

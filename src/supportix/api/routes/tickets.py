@@ -304,7 +304,7 @@ async def reopen_ticket(call: Call, ticket_id: UUID, body: Reopening) -> Outcome
     tag=TAG,
     answer=TicketAnswer,
     conditional=True,
-    refusals=(NotFound, Forbidden),
+    refusals=(NotFound, Forbidden, TransitionRefused),
 )
 async def change_priority(call: Call, ticket_id: UUID, body: NewPriority) -> Outcome:
     """Say how urgent a ticket is. A waiting ticket changes its place."""
