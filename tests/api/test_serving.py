@@ -79,14 +79,20 @@ def test_health(api_url: str):
 
 
 def test_a_database_of_another_release_is_not_ready(make_database: MakeDatabase, tmp_path: Path):
-    with make_database() as database, api_server(database, tmp_path / "log") as url:
-        assert httpx.get(f"{url}/health/ready").status_code == 200
-        with psycopg.connect(database) as connection:
-            connection.execute("UPDATE alembic_version SET version_num = '9999'")
-
+    with (
+        make_database() as database,
+        api_server(database, tmp_path / "log") as url,
+        psycopg.connect(database) as connection,
+    ):
+        ours = httpx.get(f"{url}/health/ready").json()["revision"]
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
         answer = httpx.get(f"{url}/health/ready")
+        connection.execute("UPDATE alembic_version SET version_num = %s", (ours,))
+        connection.commit()
 
     assert problem(answer) == (503, "not-ready")
+    assert "9999" in answer.json()["detail"]
     assert "Retry-After" in answer.headers
 
 

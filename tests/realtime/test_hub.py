@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
+import psycopg
 import pytest
 from tests.realtime.proxy import line_to
 from tests.realtime.scene import Desk, desk_on, has_copied, has_projected, relaying, running
@@ -22,7 +23,7 @@ from supportix.realtime.catch_up import MOST_REPLAYED_EVENTS
 from supportix.realtime.connection import connect
 from supportix.realtime.delivery import Delivery
 from supportix.realtime.frames import CloseCode, Cursor, Subscribe, Topic
-from supportix.realtime.hub import Hub
+from supportix.realtime.hub import Hub, LogSetBack
 from supportix.realtime.levels import Levels
 from supportix.realtime.publication import publication
 from supportix.realtime.seats import MOST_SEATS_PER_ACCOUNT, MOST_WAITING_FRAMES, Seat, TooManySeats
@@ -530,6 +531,45 @@ def test_a_reader_that_takes_nothing_is_let_go_and_the_others_do_not_notice(data
                 assert sleeper.ending.result().code is CloseCode.TOO_SLOW
                 assert len(sleeper.drain()) == MOST_WAITING_FRAMES
                 assert positions(awake.of("ticket.changed")) == list(range(start + 1, await desk.head() + 1))
+
+    asyncio.run(scenario())
+
+
+def test_a_database_that_was_away_is_followed_again(postgres: str, database: str) -> None:
+    async def scenario() -> None:
+        async with desk_on(database) as desk, listening(hub_of(desk), somebody(Role.ADMIN)) as listener:
+            await listener.subscribe()
+            department = await desk.department()
+            await desk.open(department)
+            await listener.is_at(await desk.head())
+            async with await psycopg.AsyncConnection.connect(postgres, autocommit=True) as elsewhere:
+                name = database.rsplit("/", 1)[1]
+                await elsewhere.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
+                )
+            async with desk_on(database) as other_process:
+                await other_process.open(department)
+                await listener.is_at(await other_process.head())
+            assert positions(listener.of("ticket.changed")) == [2, 3, 4, 5]
+
+    asyncio.run(scenario())
+
+
+def test_a_log_that_was_set_back_lets_everybody_begin_anew(database: str) -> None:
+    async def scenario() -> None:
+        async with desk_on(database) as desk:
+            hub = hub_of(desk)
+            await desk.department()
+            async with hub.seat(somebody(Role.ADMIN)) as seat:
+                present, hub.epoch = hub.epoch, "before"
+                with pytest.raises(LogSetBack):
+                    await hub._must_be_same_history()
+                task = asyncio.ensure_future(hub._must_be_same_history())
+                await asyncio.wait({task})
+                hub._ended(task)
+                assert (await seat.ending).code is CloseCode.RESTART
+            async with hub.seat(somebody(Role.ADMIN)):
+                assert hub.epoch == present
 
     asyncio.run(scenario())
 

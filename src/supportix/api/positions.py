@@ -33,7 +33,8 @@ class ReadPositions:
         if self._polling is None or self._polling.done():
             self._polling = asyncio.create_task(self._poll(), name="read positions")
         try:
-            await asyncio.wait_for(arrival, within_seconds)
+            async with asyncio.timeout(within_seconds):
+                await arrival
         except TimeoutError:
             raise ReadModelsBehind(
                 f"position {position} was asked for, the read models stand at {self._known}; ask again in a moment"

@@ -4,11 +4,9 @@ Takes events from NATS while that is up, and fills what is missing from the log;
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -26,7 +24,7 @@ from supportix.realtime.following import Events, Following
 from supportix.realtime.frames import CloseCode, Cursor, Subscribe
 from supportix.realtime.history_id import history_id
 from supportix.realtime.levels import Levels
-from supportix.realtime.seats import EVERYONE, MOST_SEATS_PER_ACCOUNT, Change, Seat, Seating, TooManySeats
+from supportix.realtime.seats import EVERYONE, MOST_SEATS_PER_ACCOUNT, Change, Joined, Seat, Seating, TooManySeats
 from supportix.realtime.ticket_changes import TicketStates
 from supportix.store.feed import LogFeed
 
@@ -40,13 +38,8 @@ RETRY_SECONDS = 0.5
 _log = structlog.get_logger(__name__)
 
 
-class Joined(NamedTuple):
-    """What a seat gets before its outbox goes on: frames that waited there, changes it missed, or why not these."""
-
-    position: int
-    earlier: list[str | Subscribe]
-    missed: list[str]
-    trouble: str | None
+class LogSetBack(Exception):  # noqa: N818 - what happened to the log.
+    """The log is another one than before, or was set back to an earlier state."""
 
 
 class Hub:
@@ -171,20 +164,25 @@ class Hub:
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         """A fault of ours must not leave people in front of a picture that no longer moves."""
-        if task.cancelled() or task.exception() is None:
+        if task.cancelled() or (fault := task.exception()) is None:
             return
-        _log.error("the hub has failed", exc_info=task.exception())
+        _log.error("the hub has ended; it begins anew with the next seat", exc_info=fault)
+        code = CloseCode.RESTART if isinstance(fault, LogSetBack) else CloseCode.FAULT
         for seat in self._seating:
-            seat.end(CloseCode.FAULT, "something went wrong here; connect again and resume")
+            seat.end(code, "this picture can't be kept up to date; connect again and resume")
 
     async def _follow(self) -> None:
+        was_away = False
         while True:
             try:
+                if was_away:
+                    await self._must_be_same_history()
+                    was_away = False
                 await self._take_in(await self._following.next(self.position))
             except (psycopg.Error, OSError) as error:
+                was_away = True
                 _log.warning("the log can't be read; trying again", error=repr(error))
                 await asyncio.sleep(RETRY_SECONDS)
-                await self._check_history()
 
     async def _take_in(self, events: Events) -> None:
         for start in range(0, len(events), MOST_AT_ONCE):
@@ -243,9 +241,7 @@ class Hub:
             elif isinstance(fact, AgentLeftDepartment):
                 self._seating.move(seat, seat.principal, seat.department_ids - {fact.department_id})
 
-    async def _check_history(self) -> None:
+    async def _must_be_same_history(self) -> None:
         """After an outage the database may be another one, or an earlier state of it: then all begin anew."""
-        with contextlib.suppress(psycopg.Error, OSError):
-            if await history_id(self._desk.pool) != self.epoch:
-                for seat in self._seating:
-                    seat.end(CloseCode.RESTART, "the log was set back; connect again")
+        if await history_id(self._desk.pool) != self.epoch:
+            raise LogSetBack

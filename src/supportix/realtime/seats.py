@@ -54,6 +54,15 @@ class Ending(NamedTuple):
     reason: str
 
 
+class Joined(NamedTuple):
+    """What a seat gets before its outbox goes on: frames that waited there, changes it missed, or why not these."""
+
+    position: int
+    earlier: list[str | Subscribe]
+    missed: list[str]
+    trouble: str | None
+
+
 class Seat:
     """One connection's place. Its outbox is filled by the hub and emptied by the connection."""
 

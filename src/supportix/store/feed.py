@@ -1,6 +1,7 @@
 """Following the log: one reading for all followers of a process, woken by hints and certain by position."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from itertools import islice
 
@@ -29,10 +30,9 @@ class Wakeups:
         if self.head > beyond:
             return
         self._grown.clear()
-        try:
-            await asyncio.wait_for(self._grown.wait(), POLL_SECONDS)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(POLL_SECONDS):  # wait_for can lose a cancellation (python/cpython#86296).
+                await self._grown.wait()
 
 
 class LogFeed:
