@@ -4,16 +4,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from tests.api.scene import SECRET, WORKER, api_server, environment, running
+from tests.api.scene import WORKER, a_token, api_server, environment, running
 
-from supportix.api.backend import token_signer
 from supportix.identity.roles import Role
-from supportix.settings import Settings
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 
@@ -29,22 +26,10 @@ def impatient_api_url(make_database: Callable[[], AbstractContextManager[str]], 
         yield url
 
 
-def a_token() -> str:
-    """An administrator's whose account no request can find and disable."""
-    return token_signer(Settings(secret=SECRET)).access(
-        token_id=uuid4(),
-        account_id=uuid4(),
-        role=Role.ADMIN,
-        name="Schemathesis",
-        session_id=uuid4(),
-        now=datetime.now(UTC),
-        expires_at=datetime.now(UTC) + timedelta(minutes=15),
-    )
-
-
 def test_the_document_holds(impatient_api_url: str, tmp_path: Path):
     options = {
-        "--header": f"Authorization: Bearer {a_token()}",
+        # An administrator whose account no request can find and disable.
+        "--header": f"Authorization: Bearer {a_token(Role.ADMIN, uuid4())}",
         "--checks": "all",
         # It makes `If-Match: 0` from the pattern of a quoted number, and then calls that valid.
         "--exclude-checks": "positive_data_acceptance",

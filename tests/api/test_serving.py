@@ -11,15 +11,17 @@ from pathlib import Path
 
 import httpx
 import psycopg
-import pytest
 from tests.api.scene import Person, Reads, api_server, environment, free_port, problem, sign_up, wait_for
+
+from supportix.embedded import EmbeddedPostgres
+from supportix.migrating import upgrade
 
 MakeDatabase = Callable[[], AbstractContextManager[str]]
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_in_order_when_told_to(api_database: str, tmp_path: Path, how: signal.Signals):
-    port = free_port()
+def test_it_starts_within_seconds_and_ends_in_order_when_told_to(api_database: str, tmp_path: Path):
+    """As it ends on SIGTERM too, which all servers of these tests get."""
+    port, started = free_port(), time.monotonic()
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "supportix.api.server"],
@@ -28,7 +30,8 @@ def test_it_ends_in_order_when_told_to(api_database: str, tmp_path: Path, how: s
             stderr=log,
         )
     wait_for(lambda: is_live(port), "the API")
-    process.send_signal(how)
+    assert time.monotonic() - started < 15
+    process.send_signal(signal.SIGINT)
 
     assert process.wait(timeout=10) == 0
     assert not is_live(port)
@@ -112,6 +115,44 @@ def test_without_a_worker_commands_go_on_and_reads_say_they_are_behind(make_data
         assert http.get("/health/ready").json()["lag"] == 3
 
 
+def test_a_fault_of_ours_tells_an_incident_and_nothing_else(make_database: MakeDatabase, tmp_path: Path):
+    log = tmp_path / "log"
+    with make_database() as database, api_server(database, log) as url, httpx.Client(base_url=url) as http:
+        customer = sign_up(Person(http, Reads()))
+        with psycopg.connect(database) as connection:
+            connection.execute("ALTER TABLE read_model.tickets RENAME COLUMN subject TO theme")
+        answer = customer.get("/tickets")
+
+    assert problem(answer) == (500, "internal-error")
+    assert answer.json()["incident"] in answer.json()["detail"]
+    assert "subject" not in answer.text
+    (line,) = [each for each in log.read_text().splitlines() if answer.json()["incident"] in each]
+    assert "UndefinedColumn" in line
+
+
+def test_while_the_database_is_away(tmp_path: Path):
+    server = EmbeddedPostgres(tmp_path / "postgres", settings={"fsync": "off"})
+    with server:
+        upgrade(server.url)
+        with api_server(server.url, tmp_path / "log") as url, httpx.Client(base_url=url, timeout=20) as http:
+            customer = sign_up(Person(http, Reads()))
+            customer.does("POST", "/tickets", {"subject": "Before"})
+            customer.reads.position = 0
+            assert customer.get("/tickets").status_code == 200
+            server.stop()
+
+            away = [customer.post("/tickets", {"subject": "Meanwhile"}), customer.get("/tickets"), customer.get("/me")]
+            assert [problem(answer) for answer in away] == [(503, "store-unavailable")] * 3
+            assert {answer.headers["Retry-After"] for answer in away} == {"2"}
+            assert http.get("/health/ready").status_code == 503
+            assert http.get("/health/live").status_code == 200
+
+            server.start()
+            wait_for(lambda: customer.post("/tickets", {"subject": "Afterwards"}).status_code == 201, "the database")
+            customer.reads.position = 0  # No worker runs here.
+            wait_for(lambda: customer.get("/tickets").status_code == 200, "the list")
+
+
 def test_figures_have_no_ids(api_url: str, customer: Person):
     ticket = customer.does("POST", "/tickets", {"subject": "Counted"})["ticket_id"]
     customer.get(f"/tickets/{ticket}")
@@ -141,9 +182,3 @@ def test_several_processes_answer_as_one(make_database: MakeDatabase, tmp_path: 
         )
         assert counted is not None
         assert float(counted[1]) >= 40
-
-
-def test_it_starts_within_seconds(api_database: str, tmp_path: Path):
-    started = time.monotonic()
-    with api_server(api_database, tmp_path / "log"):
-        assert time.monotonic() - started < 10

@@ -213,3 +213,14 @@ def test_a_revocation_by_another_process_is_noticed_within_seconds(stranger: Per
             (person.tokens["session_id"], person.id),
         )
     wait_for(lambda: person.get("/me").status_code == 401, "the end of the session", seconds=5)
+
+
+def test_an_agent_begins_with_a_one_time_password(stranger: Person, admin: Person, department: str):
+    name = unique("agent")
+    wanted = {"username": name, "password": "made for one day", "department_ids": [department], "capacity": 1}
+    made = admin.does("POST", "/agents", wanted)
+
+    agent = stranger.log_in(name, "made for one day").replaces_password()
+
+    assert agent.id == made["agent_id"]
+    assert agent.does("PUT", f"/agents/{agent.id}/availability", {"availability": "online"})["open_work"] == 0

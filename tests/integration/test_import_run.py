@@ -4,17 +4,23 @@ import asyncio
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from supportix.bootstrap import Core, utc_now
+from supportix.commands.actors import Actor
 from supportix.commands.departments import UnknownPolicy
-from supportix.domain.ticket import TicketAssigned, TicketOpened
+from supportix.commands.tickets import ResolveTicket
+from supportix.domain.ids import TicketId
+from supportix.domain.ticket import TicketAssigned, TicketOpened, TicketResolved, TicketWorkStarted
+from supportix.identity.roles import Role
 from supportix.importing import writer
 from supportix.importing.mapping import load_mapping
 from supportix.importing.report import ImportRefused
 from supportix.importing.run import import_history
 from supportix.processes.audit import AuditScope, audit
+from supportix.store.committer import Command
 from tests.generated_log import write_log
 
 SERVICENOW = load_mapping("servicenow")
@@ -118,3 +124,21 @@ async def test_a_slice_of_the_real_log(
     summary = await import_history(core, REAL_LOG, SERVICENOW, mode, limit=1_500)
     assert (summary.tickets, summary.report.rows_refused) == (1_500, 0)
     assert (await audit(core.pool, AuditScope())).findings == []
+
+
+async def test_work_on_its_tickets_meanwhile_ends_an_import_with_a_clear_word(core: Core, small_log: Path) -> None:
+    importing = asyncio.create_task(import_history(core, small_log, SERVICENOW, "replayed"))
+    while await core.desk.reading.head() < 400:
+        await asyncio.sleep(0)
+    importing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await importing
+    supervisor = Actor(uuid4(), Role.SUPERVISOR)
+    entries = await core.desk.reading.after(0, 1_000)
+    held = {entry.stream_id for entry in entries if isinstance(entry.fact, TicketWorkStarted)}
+    ended = {entry.stream_id for entry in entries if isinstance(entry.fact, TicketResolved)}
+    for ticket_id in held - ended:
+        resolve = ResolveTicket(ticket_id=TicketId(ticket_id))
+        await core.tickets.carry_out(resolve, supervisor, Command(), at=utc_now())
+    with pytest.raises(ImportRefused, match="somebody has changed"):
+        await import_history(core, small_log, SERVICENOW, "replayed")

@@ -80,8 +80,10 @@ def says_what_the_domain_says(rows: Rows, desk: Desk) -> None:
     assert of("tickets", "ticket_id", "queued_at", "opened_at", "resolved_at", "closed_at") == {
         (each.id, each.queued_at, each.opened_at, each.resolved_at, each.closed_at) for each in tickets
     }
-    assert of("department_queue", "ticket_id", "department_id", "priority_rank", "opened_at", "version") == {
-        (each.id, each.department_id, each.priority.rank, each.opened_at, each.version)
+    assert of(
+        "department_queue", "ticket_id", "department_id", "priority_rank", "opened_at", "queued_at", "version"
+    ) == {
+        (each.id, each.department_id, each.priority.rank, each.opened_at, each.queued_at, each.version)
         for each in tickets
         if each.status is Status.QUEUED
     }

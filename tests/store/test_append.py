@@ -95,6 +95,18 @@ async def test_commands_that_arrive_together_share_a_flush(core):
     assert len(set(recorded)) == 2
 
 
+async def test_each_command_is_told_where_its_own_events_stand(core):
+    commands = [Command() for _ in range(10)]
+    appended = await asyncio.gather(
+        *(core.committer.append(new_stream(1 + n % 3), command) for n, command in enumerate(commands))
+    )
+    log = await whole_log(core.desk.reading)
+    for n, (command, told) in enumerate(zip(commands, appended, strict=True)):
+        stand = [entry.position for entry in log if entry.command_id == command.id]
+        assert stand == positions([told])
+        assert len(stand) == 1 + n % 3
+
+
 async def test_a_conflict_fails_its_own_command_only(core):
     known = uuid4()
     await core.committer.append(events(known, 1, 3), Command())

@@ -12,6 +12,7 @@ from supportix.commands.actors import Actor
 from supportix.commands.tickets import OpenTicket, ResolveTicket, StartWork
 from supportix.demo.fill import IDENTITIES
 from supportix.demo.history import Scribe
+from supportix.demo.script import DEPARTMENTS
 from supportix.domain.errors import Conflict
 from supportix.domain.ids import CustomerId, TicketId
 from supportix.domain.ticket import Channel, Priority
@@ -60,7 +61,8 @@ async def _work(core: Core, scribe: Scribe, dice: random.Random, due: dict[UUID,
     async with core.pool.connection() as connection:
         cursor = await connection.execute(
             "SELECT ticket_id, status FROM read_model.tickets WHERE agent_id IS NOT NULL "
-            "AND status IN ('assigned', 'in_progress')"
+            "AND status IN ('assigned', 'in_progress') AND department_id = ANY(%s)",
+            ([IDENTITIES.department(department.name) for department in DEPARTMENTS],),
         )
         held: dict[UUID, str] = dict(await cursor.fetchall())
     for ticket_id, status in held.items():

@@ -61,8 +61,8 @@ async def import_history(
 ) -> ImportSummary:
     """Import a file; again after an interruption, it goes on where it stopped. `limit`: only the first so many tickets.
 
-    Raises ImportRefused where the file can't be used, UnknownPolicy, VersionConflict where somebody changed the
-    import's own departments meanwhile.
+    Raises ImportRefused where the file can't be used or somebody changed the import's own departments meanwhile, and
+    UnknownPolicy.
     """
     started = time.monotonic()
     must_be_policy(policy)

@@ -9,8 +9,10 @@ from uuid import UUID
 from supportix.commands.desk import SupportDesk, stored
 from supportix.domain.aggregate import Aggregate, DomainEvent
 from supportix.importing.identities import Identities
+from supportix.importing.report import ImportRefused
 from supportix.policies.dispatch import DispatchBoard
 from supportix.store.committer import Command, GroupCommitter
+from supportix.store.errors import VersionConflict
 from supportix.store.feed import PAGE
 
 CHUNK_EVENTS = 4_000
@@ -51,12 +53,18 @@ class ChunkWriter:
     async def flush(self) -> None:
         """Append the open chunk durably; then move on to where the log stands.
 
-        Raises VersionConflict where somebody has changed the import's own departments, agents or tickets meanwhile.
+        Raises ImportRefused where somebody has changed the import's own departments, agents or tickets meanwhile.
         """
         if not self._chunk:
             return
         command = Command(id=self._identities.command(self._ordinal))
-        appended = await self._committer.append([stored(event) for event in self._chunk], command)
+        try:
+            appended = await self._committer.append([stored(event) for event in self._chunk], command)
+        except VersionConflict as conflict:
+            raise ImportRefused(
+                f"after {self.written} events: somebody has changed a ticket, an agent or a department of this import "
+                "meanwhile, so its history can't be continued; import into departments that nobody works in"
+            ) from conflict
         moved = appended.first_position - self.based_on - 1
         if moved:
             self.board.shift_turns(self.based_on, moved)

@@ -73,9 +73,10 @@ class ProjectionRunner:
         parked = set(self._parked)
         try:
             async with self._pool.connection() as connection, connection.transaction():
+                # The checkpoints first: a rebuild that wants to swap holds them before it wants the tables.
+                await self._advance(connection, behind, position, entries[-1].position)
                 for name in behind:
                     await self._project(connection, self._projections[name], entries)
-                await self._advance(connection, behind, position, entries[-1].position)
         except BaseException:
             self._projections = {name: make(name) for name in PROJECTIONS}  # What they hold in memory wasn't written,
             self._parked = parked  # and neither was what was parked.
