@@ -6,12 +6,12 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from tests.generated_log import write_log
 
 from supportix.bootstrap import Core
 from supportix.importing.mapping import load_mapping
 from supportix.importing.run import import_history
 from supportix.processes.audit import AuditReport, AuditScope, audit
-from tests.generated_log import write_log
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from tests.generated_log import write_log
 
 from supportix.bootstrap import Core, utc_now
 from supportix.commands.actors import Actor
@@ -21,7 +22,6 @@ from supportix.importing.report import ImportRefused
 from supportix.importing.run import import_history
 from supportix.processes.audit import AuditScope, audit
 from supportix.store.committer import Command
-from tests.generated_log import write_log
 
 SERVICENOW = load_mapping("servicenow")
 REAL_LOG = Path(__file__).parents[3] / "shared" / "data" / "incident_event_log.csv.gz"
@@ -117,9 +117,7 @@ async def test_an_unknown_policy_is_refused_before_anything_is_written(core: Cor
 
 @pytest.mark.skipif(not REAL_LOG.exists(), reason="needs the ServiceNow log in ../shared/data, which isn't here")
 @pytest.mark.parametrize("mode", ["recorded", "replayed"])
-async def test_a_slice_of_the_real_log(
-    core: Core, mode: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_slice_of_the_real_log(core: Core, mode: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "CHUNK_EVENTS", 4_000)
     summary = await import_history(core, REAL_LOG, SERVICENOW, mode, limit=1_500)
     assert (summary.tickets, summary.report.rows_refused) == (1_500, 0)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.generated_log import write_log
 
 from supportix.bootstrap import Core
 from supportix.importing.mapping import load_mapping
@@ -26,7 +27,6 @@ from supportix.projections.rebuild import (
 from supportix.projections.runner import ProjectionRunner
 from supportix.store.committer import Fence
 from supportix.store.leases import Leases
-from tests.generated_log import write_log
 
 ALL = list(PROJECTIONS)
 

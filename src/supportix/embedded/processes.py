@@ -135,7 +135,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def runs_in(process: Any, directory: Path, program: str) -> bool:  # noqa: ANN401 - psutil is untyped
+def runs_in(process: Any, directory: Path, program: str) -> bool:
     """Tell whether a psutil process is `program` at work in `directory`.
 
     A process that we may not look at belongs to another user, who could not work in a directory of ours.
