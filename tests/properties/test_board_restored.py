@@ -2,7 +2,7 @@
 
 import asyncio
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from tests.boards import face
 from tests.histories import STEPS, history
@@ -18,7 +18,7 @@ from supportix.settings import Settings
 PARTS = st.floats(0, 1)
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, phases=[Phase.explicit, Phase.generate])  # To shrink takes a database for each try.
 @given(steps=STEPS, projected=PARTS, further=PARTS, ahead=st.sets(st.sampled_from(sorted(PROJECTIONS))))
 def test_a_restored_board_is_the_folded_one(make_database, steps, projected, further, ahead):
     """Some read models are further than others, and agents and departments are known as of now."""

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from uuid import UUID
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from tests.histories import STEPS, Desk, history
 from tests.projections.read_models import InBatchesOf, Rows, a_runner, all_rows, append_all, checkpoints, rebuilt_rows
@@ -23,7 +23,7 @@ BATCHES = st.lists(st.integers(1, 11), min_size=1, max_size=6)
 RESTARTS = st.sets(st.integers(0, 12), max_size=4)
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, phases=[Phase.explicit, Phase.generate])  # To shrink takes a database for each try.
 @given(steps=STEPS, batches=BATCHES, restarts=RESTARTS)
 def test_live_equals_rebuilt(make_database, steps, batches, restarts):
     desk = history(steps)
