@@ -28,6 +28,7 @@ from supportix.api.routes import (
     events,
     histories,
     queues,
+    ticket_opening,
     ticket_reads,
     tickets,
 )
@@ -39,6 +40,7 @@ PREFIX = "/api/v1"
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *auth.ENDPOINTS,
+    *ticket_opening.ENDPOINTS,
     *tickets.ENDPOINTS,
     *ticket_reads.ENDPOINTS,
     *histories.ENDPOINTS,

@@ -54,7 +54,7 @@ def idempotency_key(headers: Headers) -> bytes | None:
 
 def fingerprint(secret: bytes, method: str, path: str, body: bytes) -> bytes:
     """Tells requests of one key apart. Keyed, so that no password can be guessed at by it."""
-    return digest(secret, b"", "sha256")[:FINGERPRINT_BYTES]
+    return digest(secret, b"\n".join((method.encode(), path.encode(), body)), "sha256")[:FINGERPRINT_BYTES]
 
 
 def least_position(headers: Headers) -> int:
