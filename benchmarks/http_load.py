@@ -1,7 +1,8 @@
 """Sends tickets over a number of keep-alive connections for a number of seconds, and prints what came back as JSON.
 
 Run by commands.py as a process of its own. Reads a JSON plan from standard input: host, port, seconds, warm_up_seconds,
-connections, tokens (one per customer), departments.
+connections, tokens (one per customer), departments, and rate: tickets a second, or 0 for as many as go.
+With a rate, a request has its time, and its latency counts from then, also where the connection wasn't free yet.
 """
 
 import asyncio
@@ -9,9 +10,12 @@ import json
 import random
 import sys
 import time
-from typing import cast
+from typing import Any, cast
 
 SUBJECTS = ("Printer is on fire", "Cannot log in", "Invoice is wrong", "Parcel is late", "App is slow")
+LATEST_SECONDS = 10.0
+"""Requests that couldn't be sent for longer than this are given up, so that an overload ends."""
+
 DESCRIPTION = "It happens since Monday, on two machines, with the newest version. Restarting did not help. " * 2
 
 
@@ -26,7 +30,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's own class isn't a subclass of it.
-        self._send()
+        self._load.schedule(self)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -40,24 +44,24 @@ class Connection(asyncio.Protocol):
             return
         self._load.answered(self._buffer[9:12], time.perf_counter() - self._sent_at)
         self._buffer = self._buffer[end + 4 + length :]
-        self._send()
+        self._load.schedule(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's name.
         self._load.closed(self)
 
-    def _send(self) -> None:
+    def send(self, due_at: float) -> None:
         assert self._transport is not None
         if self._load.over:
             self._transport.close()
             return
-        self._sent_at = time.perf_counter()
+        self._sent_at = due_at
         self._transport.write(self._load.request())
 
 
 class Load:
     """The requests to send and the answers that came."""
 
-    def __init__(self, plan: dict[str, object], tokens: list[str], departments: list[str]) -> None:
+    def __init__(self, plan: dict[str, Any], tokens: list[str], departments: list[str]) -> None:
         self._random = random.Random(1)
         self._heads = [
             (
@@ -71,6 +75,8 @@ class Load:
             for department in departments
             for subject in SUBJECTS
         ]
+        self._interval = 1 / plan["rate"] if plan["rate"] else 0.0
+        self._due_at = 0.0
         self.over = False
         self.counting = False
         self.latencies: list[float] = []
@@ -82,6 +88,19 @@ class Load:
     def request(self) -> bytes:
         body = self._random.choice(self._bodies)
         return b"%b%d\r\n\r\n%b" % (self._random.choice(self._heads), len(body), body)
+
+    def schedule(self, connection: Connection) -> None:
+        """Let a free connection send its next request: at once, or when the rate allows it."""
+        now = time.perf_counter()
+        if not self._interval:
+            connection.send(now)
+            return
+        last = self._due_at or now
+        self._due_at = due_at = max(last + self._interval, now - LATEST_SECONDS)
+        if due_at <= now:
+            connection.send(due_at)
+        else:
+            asyncio.get_running_loop().call_later(due_at - now, connection.send, due_at)
 
     def answered(self, status: bytes, seconds: float) -> None:
         name = status.decode()

@@ -24,7 +24,7 @@ from supportix.domain.ticket import (
     TicketAssigned,
     open_ticket,
 )
-from supportix.policies.dispatch import CANDIDATES_KEPT, Decision, DispatchBoard
+from supportix.policies.dispatch import CANDIDATES_KEPT, Decision, DispatchBoard, exclusion
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LIMITS = st.integers(1, 6)
@@ -108,6 +108,17 @@ def test_ready_are_the_departments_where_a_ticket_can_be_given_out_now(steps):
         ready = desk.board.ready()
         assert len(ready) == len(set(ready))
         assert set(ready) == NaiveDispatch(desk).ready()
+
+
+@given(steps=STEPS)
+def test_agents_stand_in_the_policys_order_after_every_single_event(steps):
+    """Between a claim and its reservation too: a follower may have read up to there."""
+    board = DispatchBoard()
+    for position, event in enumerate(history(steps).log, 1):
+        board.fold(position, event)
+        for pool in board._pools.values():
+            able = [pool.candidate(agent) for agent in pool.members.values() if exclusion(agent) is None]
+            assert pool.first(100) == sorted(able, key=pool.policy.key)
 
 
 @given(steps=STEPS, limit=LIMITS)

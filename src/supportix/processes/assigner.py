@@ -24,7 +24,7 @@ from supportix.store.errors import VersionConflict
 from supportix.store.feed import PAGE, LogFeed
 
 LEASE = "assigner"
-MOST_PER_APPEND = 200
+MOST_PER_APPEND = 1_000
 PACE_SECONDS = 0.005
 
 _log = structlog.get_logger(__name__)
