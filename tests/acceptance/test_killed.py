@@ -10,11 +10,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from tests.generated_log import write_log
 
 from supportix.bootstrap import open_core
 from supportix.processes.audit import AuditScope, audit
 from supportix.settings import Settings
-from tests.generated_log import write_log
 
 
 @pytest.fixture
