@@ -139,7 +139,7 @@ async def register(core: Core, scene: Scene, create_account=without_account, **c
     return await core.agents.register(RegisterAgent(**details), ADMIN, Command(), create_account, at=scene.now)
 
 
-class UsernameTaken(Conflict):
+class AccountUnwanted(Conflict):
     """Somebody is called that already."""
 
 
@@ -151,10 +151,10 @@ async def test_an_agent_is_registered_with_its_account_or_not_at_all(core, scene
 
     async def write_a_row_and_refuse(connection: psycopg.AsyncConnection[Any]) -> None:
         await write_a_row(connection)
-        raise UsernameTaken
+        raise AccountUnwanted
 
     agent_id = AgentId(uuid4())
-    with pytest.raises(UsernameTaken):
+    with pytest.raises(AccountUnwanted):
         await register(core, scene, write_a_row_and_refuse, agent_id=agent_id)
     with pytest.raises(NotFound):
         await core.desk.load(Agent, agent_id)

@@ -294,4 +294,4 @@ def test_a_one_time_password_allows_nothing_until_it_is_changed(signer):
     beginner = signer.verify_access(access(signer, role=Role.ADMIN, must_change_password=True), NOW)
     assert principal.may(Permission.ACCOUNTS_MANAGE)
     assert not any(beginner.may(permission) for permission in Permission)
-    assert not principal.may(Permission.TICKETS_OPEN)
+    assert not principal.may(Permission.TICKETS_READ_OWN)

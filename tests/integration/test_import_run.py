@@ -132,7 +132,7 @@ async def test_work_on_its_tickets_meanwhile_ends_an_import_with_a_clear_word(co
     with pytest.raises(asyncio.CancelledError):
         await importing
     supervisor = Actor(uuid4(), Role.SUPERVISOR)
-    entries = await core.desk.reading.after(0, 1_000)
+    entries = await core.desk.reading.after(0, 100_000)
     held = {entry.stream_id for entry in entries if isinstance(entry.fact, TicketWorkStarted)}
     ended = {entry.stream_id for entry in entries if isinstance(entry.fact, TicketResolved)}
     for ticket_id in held - ended:
