@@ -7,6 +7,7 @@ HYPOTHESIS_PROFILE=explore looks for new ones.
 import asyncio
 import inspect
 import os
+import signal
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -78,6 +79,12 @@ def core(run: Run, database_url: str) -> Iterator[Core]:
     core = run(opened.__aenter__())
     yield core
     run(opened.__aexit__(None, None, None))
+
+
+def pytest_configure() -> None:
+    """A shell's background jobs ignore Ctrl-C, and so would the processes that tests start and stop with it."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -12,9 +12,10 @@ from supportix.migrating import upgrade
 
 _SCHEMA = """
 SELECT (SELECT count(*) + max(oid::bigint) FROM pg_class), (SELECT max(oid::bigint) FROM pg_proc),
-       (SELECT count(*) FROM pg_attribute), (SELECT count(*) FROM pg_trigger)
+       (SELECT md5(string_agg(attname, ',' ORDER BY attrelid, attnum)) FROM pg_attribute),
+       (SELECT md5(string_agg(relname, ',' ORDER BY oid)) FROM pg_class), (SELECT count(*) FROM pg_trigger)
 """
-"""Differs after any CREATE, ALTER or DROP that a test may do."""
+"""Differs after any CREATE, ALTER, RENAME or DROP that a test may do."""
 
 _EMPTY = """
 DO $$

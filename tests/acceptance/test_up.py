@@ -248,7 +248,7 @@ def test_a_killed_server_starts_again_on_its_port(up: Up, desk: Path, program: s
     port = remembered.read_text()
     up.server(program).kill()
     wait_until(lambda: f"{product} runs again" in up.told, f"{product} starts again")
-    wait_until(lambda: up.log_in(up.password).status_code == 200, "the API serves again")
+    wait_until(lambda: up.is_ready() and up.log_in(up.password).status_code == 200, "the API serves again")
     assert remembered.read_text() == port
 
 

@@ -101,7 +101,12 @@ def filled_url(make_database: MakeDatabase, tmp_path_factory: pytest.TempPathFac
         assert "rows were refused" in shown.splitlines()[0]
         open_tickets(url, "Printer on fire")
         with supportix_process("worker", database_url=url) as worker:
-            wait_until(lambda: lags(cli) == [0] * len(PROJECTIONS), "the read models have caught up")
+            try:
+                wait_until(lambda: lags(cli) == [0] * len(PROJECTIONS), "the read models have caught up")
+            except AssertionError:
+                worker.kill()
+                print(cli.run("status").output, worker.communicate()[0])  # noqa: T201 - what pytest shows of a failure.
+                raise
             worker.send_signal(signal.SIGTERM)
             assert worker.wait(10) == 0
         yield url
