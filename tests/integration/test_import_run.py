@@ -13,7 +13,8 @@ from supportix.bootstrap import Core, utc_now
 from supportix.commands.actors import Actor
 from supportix.commands.departments import UnknownPolicy
 from supportix.commands.tickets import ResolveTicket
-from supportix.domain.ids import TicketId
+from supportix.domain.department import create_department
+from supportix.domain.ids import DepartmentId, TicketId
 from supportix.domain.ticket import TicketAssigned, TicketOpened, TicketResolved, TicketWorkStarted
 from supportix.identity.roles import Role
 from supportix.importing import writer
@@ -38,6 +39,12 @@ def small_log(tmp_path: Path) -> Path:
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several chunks also for a small log."""
     monkeypatch.setattr(writer, "CHUNK_EVENTS", 150)
+
+
+async def append_behind(core: Core) -> None:
+    """Return when all that was handed to the committer before is in the log."""
+    department = create_department(DepartmentId(uuid4()), name="Later", policy="least_busy", at=utc_now())
+    await core.desk.append([department], Command())
 
 
 async def facts(core: Core) -> list[Any]:
@@ -131,6 +138,7 @@ async def test_work_on_its_tickets_meanwhile_ends_an_import_with_a_clear_word(co
     importing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await importing
+    await append_behind(core)  # The import's last chunk may still be on its way.
     supervisor = Actor(uuid4(), Role.SUPERVISOR)
     entries = await core.desk.reading.after(0, 100_000)
     held = {entry.stream_id for entry in entries if isinstance(entry.fact, TicketWorkStarted)}

@@ -83,10 +83,10 @@ async def _must_answer(connecting: "asyncio.Task[None]", reports: "_Reports") ->
     done, _ = await asyncio.wait({connecting}, timeout=ANSWER_SECONDS)
     try:
         if not done:
-            raise SettingRefused(_refusal(reports.last))
+            raise SettingRefused(_refusal(reports.said or reports.last))
         connecting.result()
     except (NatsError, OSError, ValueError) as error:
-        raise SettingRefused(_refusal(error)) from error
+        raise SettingRefused(_refusal(reports.said or error)) from error
 
 
 def _refusal(error: Exception | None) -> str:
@@ -99,9 +99,13 @@ class _Reports:
 
     def __init__(self) -> None:
         self.last: Exception | None = None
+        self.said: NatsError | None = None
+        """What the server itself gave as its reason. It closes the connection behind it, which is then reported too."""
         self.closing = False
 
     async def error(self, error: Exception) -> None:
+        if isinstance(error, NatsError):
+            self.said = error
         if repr(error) != repr(self.last):
             _log.warning("nats", error=repr(error))
         self.last = error
@@ -111,5 +115,5 @@ class _Reports:
             _log.warning("nats disconnected")
 
     async def reconnected(self) -> None:
-        self.last = None
+        self.last = self.said = None
         _log.info("nats reconnected")
