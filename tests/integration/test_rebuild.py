@@ -14,17 +14,11 @@ from supportix.bootstrap import Core
 from supportix.importing.mapping import load_mapping
 from supportix.importing.run import import_history
 from supportix.processes.worker import work
-from supportix.projections import rebuild as rebuilding
+from supportix.projections import folding
 from supportix.projections.catalogue import PROJECTIONS
-from supportix.projections.rebuild import (
-    FORMER,
-    SHADOW,
-    RebuildRunning,
-    UnknownReadModel,
-    rebuild,
-    stale_read_models,
-)
+from supportix.projections.rebuild import RebuildRunning, UnknownReadModel, rebuild, stale_read_models
 from supportix.projections.runner import ProjectionRunner
+from supportix.projections.shadow import FORMER, SHADOW
 from supportix.store.committer import Fence
 from supportix.store.leases import Leases
 
@@ -108,7 +102,7 @@ async def test_a_row_that_was_changed_by_hand_is_found_and_mended(a_history: Cor
 async def test_an_interrupted_rebuild_leaves_the_serving_set_alone(
     a_history: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rebuilding, "PAGE", 50)
+    monkeypatch.setattr(folding, "PAGE", 50)
     async with a_worker(a_history):
         await caught_up(a_history)
         begun = asyncio.Event()

@@ -14,8 +14,9 @@ from supportix.domain.agent import Agent, AgentRegistered, WorkReserved
 from supportix.domain.department import Department
 from supportix.domain.ticket import Status, Ticket, TicketAssigned, TicketResolved, TicketRouted
 from supportix.projections.catalogue import PROJECTIONS
-from supportix.projections.rebuild import SHADOW, rebuild
+from supportix.projections.rebuild import rebuild
 from supportix.projections.schema import TABLES
+from supportix.projections.shadow import SHADOW
 from supportix.projections.traffic_history import quarter_of
 from supportix.settings import Settings
 

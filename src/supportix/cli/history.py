@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -102,9 +103,20 @@ def _department_id(settings: Settings, name: str) -> UUID:
 @click.option(
     "--compare-only", is_flag=True, help="Compare the rebuilt rows with those that serve, and change nothing."
 )
+@click.option("--workers", type=click.IntRange(1), help="Fold with so many processes.  [default: as many as pay]")
+@click.option("--rollback", is_flag=True, help="Serve the set again that the last rebuild replaced.")
 @data_option
 @click.pass_context
-def rebuild(ctx: click.Context, *, names: tuple[str, ...], every: bool, compare_only: bool, data: Path | None) -> None:
+def rebuild(
+    ctx: click.Context,
+    *,
+    names: tuple[str, ...],
+    every: bool,
+    compare_only: bool,
+    workers: int | None,
+    rollback: bool,
+    data: Path | None,
+) -> None:
     """Build read models anew from the log while the present ones go on serving.
 
     With --compare-only, exits 1 where the rebuilt rows differ.
@@ -113,10 +125,15 @@ def rebuild(ctx: click.Context, *, names: tuple[str, ...], every: bool, compare_
 
     from supportix.projections.catalogue import PROJECTIONS
 
-    if bool(names) is every:
-        raise CommandRefused(f"expected --all, or names of read models: {', '.join(PROJECTIONS)}")
+    if [bool(names), every, rollback].count(True) != 1:
+        raise CommandRefused(f"expected --all, --rollback, or names of read models: {', '.join(PROJECTIONS)}")
     settings = command_settings(data)
-    report = asyncio.run(_rebuild(settings, list(PROJECTIONS) if every else list(names), swap=not compare_only))
+    if rollback:
+        serving = asyncio.run(_roll_back(settings))
+        click.echo(f"The former rows serve again, and catch up with the log: {', '.join(serving)}.")
+        return
+    wanted = list(PROJECTIONS) if every else list(names)
+    report = asyncio.run(_rebuild(settings, wanted, swap=not compare_only, workers=workers))
     rows = [
         (each.table, each.serving_rows, each.rebuilt_rows, "equal" if each.equal else "DIFFERENT")
         for each in report.comparisons
@@ -127,10 +144,18 @@ def rebuild(ctx: click.Context, *, names: tuple[str, ...], every: bool, compare_
         ctx.exit(DIFFERENCE_FOUND)
 
 
-async def _rebuild(settings: Settings, names: list[str], *, swap: bool) -> RebuildReport:
+async def _roll_back(settings: Settings) -> Sequence[str]:
+    from supportix.cli.preparing import open_pool
+    from supportix.projections.rebuild import roll_back
+
+    async with open_pool(settings) as pool:
+        return await roll_back(pool)
+
+
+async def _rebuild(settings: Settings, names: list[str], *, swap: bool, workers: int | None) -> RebuildReport:
     from supportix.cli.preparing import open_pool
     from supportix.projections.rebuild import rebuild as rebuilt
 
     async with open_pool(settings) as pool:
         with progress("Rebuild") as advance:
-            return await rebuilt(pool, names, swap=swap, progress=advance)
+            return await rebuilt(pool, names, swap=swap, workers=workers, progress=advance)

@@ -19,7 +19,7 @@ from supportix.domain.agent import (
     WorkReserved,
 )
 from supportix.domain.ticket import Ticket, TicketAssigned
-from supportix.projections.rows import LIVE, Connection, Rows, stream_ids
+from supportix.projections.rows import LIVE, Connection, Latest, Rows, stream_ids
 from supportix.schema import metadata
 from supportix.store.log import LogEntry
 
@@ -67,12 +67,6 @@ class AgentRow(msgspec.Struct):
     position: int
 
 
-class TurnRow(msgspec.Struct):
-    agent_id: UUID
-    department_id: UUID
-    last_turn: int
-
-
 class AgentLoad:
     """Keeps the tables `agent_load` and `agent_turns`."""
 
@@ -82,7 +76,7 @@ class AgentLoad:
 
     def __init__(self, schema: str = LIVE) -> None:
         self._rows = Rows(agent_load, AgentRow, schema)
-        self._turns = Rows(agent_turns, TurnRow, schema)
+        self._turns = Latest(agent_turns, schema)
 
     async def prepare(self, connection: Connection, entries: list[LogEntry]) -> None:
         await self._rows.fetch(connection, stream_ids(entries, Agent))
@@ -90,7 +84,7 @@ class AgentLoad:
     def fold(self, entry: LogEntry) -> None:
         fact = entry.fact
         if isinstance(fact, TicketAssigned):
-            self._turns.put(TurnRow(fact.agent_id, fact.department_id, entry.position))
+            self._turns.put((fact.agent_id, fact.department_id), entry.position)
             return
         if fact.AGGREGATE is not Agent:
             return

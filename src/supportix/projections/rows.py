@@ -2,7 +2,8 @@
 
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from operator import attrgetter
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -26,7 +27,11 @@ RowT = TypeVar("RowT", bound=msgspec.Struct)
 
 
 class Projection(Protocol):
-    """A read model: tables, and how events become their rows."""
+    """A read model: tables, and how events become their rows.
+
+    Streams are independent of each other: a row follows from one stream's events in their order, or is a count
+    (`Counts`) or the greatest of something (`Latest`) over many streams. So several workers can rebuild it together.
+    """
 
     @property
     def name(self) -> str: ...
@@ -49,103 +54,148 @@ class Projection(Protocol):
 
 
 class Rows(Generic[RowT]):
-    """Rows of one table, by primary key. What is read stays in memory while this is the table's only writer."""
+    """Rows of one table, each of them one stream's. What is read stays in memory while this is the only writer.
+
+    A row that was put without having been fetched is new: its stream began in this batch.
+    """
 
     def __init__(self, table: Table, row_type: type[RowT], schema: str) -> None:
         self._row_type = row_type
         self._columns = [column.name for column in table.columns]
         if tuple(self._columns) != row_type.__struct_fields__:
             raise TypeError(f"{row_type.__name__} has other fields than table {table.name} has columns")
-        self._key_columns = [column.name for column in table.primary_key.columns]
-        self._key: Callable[[RowT], Key] = lambda row: tuple(getattr(row, name) for name in self._key_columns)
+        (key,) = table.primary_key.columns
+        self._key_column = key.name
+        self._key = attrgetter(key.name)
         self._name = f"{schema}.{table.name}"
-        self._kept: OrderedDict[Key, RowT | None] = OrderedDict()
-        self._changed: dict[Key, RowT] = {}
-        self._gone: set[Key] = set()
+        self._kept: OrderedDict[UUID, RowT | None] = OrderedDict()
+        self._changed: dict[UUID, RowT] = {}
+        self._stored: set[UUID] = set()
+        self._gone: set[UUID] = set()
 
-    def get(self, *key: Any) -> RowT | None:
+    def get(self, key: UUID) -> RowT | None:
         """A row that was fetched or put before."""
         return self._kept.get(key)
-
-    def knows(self, *key: Any) -> bool:
-        return key in self._kept
 
     def put(self, row: RowT) -> None:
         key = self._key(row)
         self._kept[key] = row
         self._changed[key] = row
-        self._gone.discard(key)
 
-    def drop(self, *key: Any) -> None:
+    def drop(self, key: UUID) -> None:
         self._kept[key] = None
         self._changed.pop(key, None)
-        self._gone.add(key)
+        if key in self._stored:
+            self._stored.discard(key)
+            self._gone.add(key)
 
-    async def fetch(self, connection: Connection, keys: Iterable[Any]) -> None:
-        """Read the rows with these values of the key's first column, unless they are known."""
-        missing = [key for key in keys if (key,) not in self._kept]
+    async def fetch(self, connection: Connection, keys: Iterable[UUID]) -> None:
+        """Read the rows with these keys, unless they are known."""
+        missing = [key for key in keys if key not in self._kept]
         if not missing:
             return
         cursor = connection.cursor(binary=True)
         await cursor.execute(
-            f"SELECT {', '.join(self._columns)} FROM {self._name} WHERE {self._key_columns[0]} = ANY(%s)",  # noqa: S608
+            f"SELECT {', '.join(self._columns)} FROM {self._name} WHERE {self._key_column} = ANY(%s)",  # noqa: S608
             (missing,),
         )
         for values in await cursor.fetchall():
             row = self._row_type(*values)
             self._kept[self._key(row)] = row
+            self._stored.add(self._key(row))
         for key in missing:
-            self._kept.setdefault((key,), None)
+            self._kept.setdefault(key, None)
 
     async def write(self, connection: Connection) -> None:
-        """Upsert what changed and delete what is gone, each in one statement."""
+        """Delete what is gone, update what is stored and insert what is new, each in one statement."""
         if self._gone:
             await connection.execute(
-                f"DELETE FROM {self._name} AS t USING json_populate_recordset(NULL::{self._name}, %s) AS g "  # noqa: S608
-                f"WHERE {' AND '.join(f't.{name} = g.{name}' for name in self._key_columns)}",
-                (_json([dict(zip(self._key_columns, key, strict=True)) for key in self._gone]),),
+                f"DELETE FROM {self._name} WHERE {self._key_column} = ANY(%s)",  # noqa: S608
+                (list(self._gone),),
                 prepare=True,
             )
-        if self._changed:
-            others = [name for name in self._columns if name not in self._key_columns]
-            await connection.execute(
-                f"INSERT INTO {self._name} SELECT * FROM json_populate_recordset(NULL::{self._name}, %s) "  # noqa: S608
-                f"ON CONFLICT ({', '.join(self._key_columns)}) DO UPDATE "
-                f"SET {', '.join(f'{name} = excluded.{name}' for name in others)}",
-                (_json(list(self._changed.values())),),
-                prepare=True,
-            )
+        new = [row for key, row in self._changed.items() if key not in self._stored]
+        if len(new) < len(self._changed):
+            await self._update(connection, [row for key, row in self._changed.items() if key in self._stored])
+        if new:
+            await self._insert(connection, new)
+        self._stored.update(self._changed)
         self._changed.clear()
         self._gone.clear()
         while len(self._kept) > KEPT_ROWS:
-            self._kept.popitem(last=False)
+            key, _ = self._kept.popitem(last=False)
+            self._stored.discard(key)
+
+    async def _update(self, connection: Connection, rows: list[RowT]) -> None:
+        others = [name for name in self._columns if name != self._key_column]
+        await connection.execute(
+            f"UPDATE {self._name} AS t SET {', '.join(f'{name} = c.{name}' for name in others)} "  # noqa: S608
+            f"FROM json_populate_recordset(NULL::{self._name}, %s) AS c "
+            f"WHERE t.{self._key_column} = c.{self._key_column}",
+            (_json(rows),),
+            prepare=True,
+        )
+
+    async def _insert(self, connection: Connection, rows: list[RowT]) -> None:
+        await connection.execute(
+            f"INSERT INTO {self._name} SELECT * FROM json_populate_recordset(NULL::{self._name}, %s)",  # noqa: S608
+            (_json(rows),),
+            prepare=True,
+        )
 
 
-class Counts:
-    """Rows that only ever grow by counts: written as additions, never read."""
+class Merged:
+    """Rows that many streams add to, each column in the same way: written as additions, never read.
 
-    def __init__(self, table: Table, schema: str) -> None:
+    Keys are written in their order, so that several writers don't wait for each other in a circle.
+    """
+
+    def __init__(self, table: Table, schema: str, *, merge: str) -> None:
+        """`merge`: what becomes of a stored value `{old}` and an added one `{new}`, in SQL."""
         self._key_columns = [column.name for column in table.primary_key.columns]
-        self._counters = [column.name for column in table.columns if not column.primary_key]
+        self._values = [column.name for column in table.columns if not column.primary_key]
         self._name = f"{schema}.{table.name}"
+        self._merge = ", ".join(
+            f"{name} = {merge.format(old=f't.{name}', new=f'excluded.{name}')}" for name in self._values
+        )
         self._added: dict[Key, dict[str, int]] = {}
-
-    def add(self, key: Key, counter: str) -> None:
-        row = self._added.setdefault(key, dict.fromkeys(self._counters, 0))
-        row[counter] += 1
 
     async def write(self, connection: Connection) -> None:
         if not self._added:
             return
-        rows = [dict(zip(self._key_columns, key, strict=True)) | counts for key, counts in self._added.items()]
+        rows = [dict(zip(self._key_columns, key, strict=True)) | self._added[key] for key in sorted(self._added)]
         await connection.execute(
             f"INSERT INTO {self._name} AS t SELECT * FROM json_populate_recordset(NULL::{self._name}, %s) "  # noqa: S608
-            f"ON CONFLICT ({', '.join(self._key_columns)}) DO UPDATE "
-            f"SET {', '.join(f'{name} = t.{name} + excluded.{name}' for name in self._counters)}",
+            f"ON CONFLICT ({', '.join(self._key_columns)}) DO UPDATE SET {self._merge}",
             (_json(rows),),
             prepare=True,
         )
         self._added.clear()
+
+
+class Counts(Merged):
+    """Rows that only ever grow by counts."""
+
+    def __init__(self, table: Table, schema: str) -> None:
+        super().__init__(table, schema, merge="{old} + {new}")
+
+    def add(self, key: Key, counter: str) -> None:
+        row = self._added.get(key)
+        if row is None:
+            row = self._added[key] = dict.fromkeys(self._values, 0)
+        row[counter] += 1
+
+
+class Latest(Merged):
+    """Rows that hold the greatest value there was, such as the position of what happened last."""
+
+    def __init__(self, table: Table, schema: str) -> None:
+        super().__init__(table, schema, merge="greatest({old}, {new})")
+        (self._value,) = self._values
+
+    def put(self, key: Key, value: int) -> None:
+        """Values of a key come in their order."""
+        self._added[key] = {self._value: value}
 
 
 def stream_ids(entries: Iterable[LogEntry], kind: type[Aggregate]) -> set[UUID]:

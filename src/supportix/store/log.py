@@ -29,10 +29,12 @@ class LogEntry(msgspec.Struct, frozen=True, gc=False):
 
 Row = tuple[int, UUID, int, str, bytes, UUID, datetime]
 
-_COLUMNS = "position, stream_id, version, name, body, command_id, recorded_at"
-_AFTER = f"SELECT {_COLUMNS} FROM events WHERE position > %s ORDER BY position LIMIT %s"  # noqa: S608
+EVENT_COLUMNS = "position, stream_id, version, name, body, command_id, recorded_at"
+"""What `entry` takes, in its order."""
+
+_AFTER = f"SELECT {EVENT_COLUMNS} FROM events WHERE position > %s ORDER BY position LIMIT %s"  # noqa: S608
 _STREAM = (
-    f"SELECT {', '.join('e.' + c for c in _COLUMNS.split(', '))} FROM streams s JOIN events e "  # noqa: S608
+    f"SELECT {', '.join('e.' + c for c in EVENT_COLUMNS.split(', '))} FROM streams s JOIN events e "  # noqa: S608
     "ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position "
     "WHERE s.stream_id = ANY(%s) AND e.version > %s ORDER BY e.stream_id, e.version"
 )
