@@ -120,6 +120,7 @@ def stock_events_per_second(database_url: str, rows: Sequence[Row]) -> float:
 def _environment(database_url: str) -> dict[str, str]:
     url = urlsplit(database_url)
     return {
+        "PERSISTENCE_MODULE": "eventsourcing.postgres",
         "POSTGRES_DBNAME": url.path.lstrip("/"),
         "POSTGRES_HOST": url.hostname or "",
         "POSTGRES_PORT": str(url.port),

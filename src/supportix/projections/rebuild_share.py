@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from typing import BinaryIO
 
@@ -44,24 +45,21 @@ async def fold_share(order: Order, told: BinaryIO) -> None:
 def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the rebuild, which stops its workers.
     order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
-
-    async def work() -> None:
-        folding = asyncio.ensure_future(fold_share(order, sys.stdout.buffer))
-        orphaned = asyncio.ensure_future(asyncio.to_thread(sys.stdin.buffer.read))
-        await asyncio.wait({folding, orphaned}, return_when=asyncio.FIRST_COMPLETED)
-        if not folding.done():
-            os._exit(FAILED)  # The rebuild is gone; nobody waits for these rows.
-        folding.result()
-
+    threading.Thread(target=_end_with_standard_input, daemon=True).start()
     try:
-        with asyncio.Runner() as runner:
-            runner.run(work())
+        asyncio.run(fold_share(order, sys.stdout.buffer))
     except Exception as error:  # noqa: BLE001 - the rebuild tells it, in its own words.
         print(f"{type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201 - read by the rebuild.
-        sys.stderr.flush()
-        os._exit(FAILED)
-    os._exit(0)  # A thread may still be waiting on standard input.
+        return FAILED
+    return 0
+
+
+def _end_with_standard_input() -> None:
+    """The rebuild is gone when it ends, and nobody waits for these rows."""
+    while os.read(0, 4096):
+        pass
+    os._exit(FAILED)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

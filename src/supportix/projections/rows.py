@@ -68,30 +68,32 @@ class Rows(Generic[RowT]):
         self._key_column = key.name
         self._key = attrgetter(key.name)
         self._name = f"{schema}.{table.name}"
-        self._kept: OrderedDict[UUID, RowT | None] = OrderedDict()
-        self._changed: dict[UUID, RowT] = {}
-        self._stored: set[UUID] = set()
-        self._gone: set[UUID] = set()
+        # By the keys' numbers: a UUID computes its hash in Python, at every look-up.
+        self._kept: OrderedDict[int, RowT | None] = OrderedDict()
+        self._changed: dict[int, RowT] = {}
+        self._stored: set[int] = set()
+        self._gone: dict[int, UUID] = {}
 
     def get(self, key: UUID) -> RowT | None:
         """A row that was fetched or put before."""
-        return self._kept.get(key)
+        return self._kept.get(key.int)
 
     def put(self, row: RowT) -> None:
-        key = self._key(row)
-        self._kept[key] = row
-        self._changed[key] = row
+        number = self._key(row).int
+        self._kept[number] = row
+        self._changed[number] = row
 
     def drop(self, key: UUID) -> None:
-        self._kept[key] = None
-        self._changed.pop(key, None)
-        if key in self._stored:
-            self._stored.discard(key)
-            self._gone.add(key)
+        number = key.int
+        self._kept[number] = None
+        self._changed.pop(number, None)
+        if number in self._stored:
+            self._stored.discard(number)
+            self._gone[number] = key
 
     async def fetch(self, connection: Connection, keys: Iterable[UUID]) -> None:
         """Read the rows with these keys, unless they are known."""
-        missing = [key for key in keys if key not in self._kept]
+        missing = [key for key in keys if key.int not in self._kept]
         if not missing:
             return
         cursor = connection.cursor(binary=True)
@@ -101,30 +103,30 @@ class Rows(Generic[RowT]):
         )
         for values in await cursor.fetchall():
             row = self._row_type(*values)
-            self._kept[self._key(row)] = row
-            self._stored.add(self._key(row))
+            self._kept[self._key(row).int] = row
+            self._stored.add(self._key(row).int)
         for key in missing:
-            self._kept.setdefault(key, None)
+            self._kept.setdefault(key.int, None)
 
     async def write(self, connection: Connection) -> None:
         """Delete what is gone, update what is stored and insert what is new, each in one statement."""
         if self._gone:
             await connection.execute(
                 f"DELETE FROM {self._name} WHERE {self._key_column} = ANY(%s)",  # noqa: S608
-                (list(self._gone),),
+                (list(self._gone.values()),),
                 prepare=True,
             )
-        new = [row for key, row in self._changed.items() if key not in self._stored]
+        new = [row for number, row in self._changed.items() if number not in self._stored]
         if len(new) < len(self._changed):
-            await self._update(connection, [row for key, row in self._changed.items() if key in self._stored])
+            await self._update(connection, [row for number, row in self._changed.items() if number in self._stored])
         if new:
             await self._insert(connection, new)
         self._stored.update(self._changed)
         self._changed.clear()
         self._gone.clear()
         while len(self._kept) > KEPT_ROWS:
-            key, _ = self._kept.popitem(last=False)
-            self._stored.discard(key)
+            number, _ = self._kept.popitem(last=False)
+            self._stored.discard(number)
 
     async def _update(self, connection: Connection, rows: list[RowT]) -> None:
         others = [name for name in self._columns if name != self._key_column]
@@ -198,17 +200,13 @@ class Latest(Merged):
         self._added[key] = {self._value: value}
 
 
-def stream_ids(entries: Iterable[LogEntry], kind: type[Aggregate]) -> set[UUID]:
+def stream_ids(entries: Iterable[LogEntry], kind: type[Aggregate]) -> list[UUID]:
     """The streams of a kind among these entries that had begun before them."""
-    seen_first: set[UUID] = set()
-    found: set[UUID] = set()
+    first: dict[int, LogEntry] = {}
     for entry in entries:
         if entry.fact.AGGREGATE is kind:
-            if entry.version == 1:
-                seen_first.add(entry.stream_id)
-            elif entry.stream_id not in seen_first:
-                found.add(entry.stream_id)
-    return found
+            first.setdefault(entry.stream_id.int, entry)
+    return [entry.stream_id for entry in first.values() if entry.version > 1]
 
 
 def _json(rows: Any) -> str:

@@ -16,6 +16,7 @@ from supportix.store.feed import LogFeed
 from supportix.store.log import LogEntry
 
 LEASE = "projections"
+BATCH_EVENTS = 5_000
 PACE_SECONDS = 0.01
 """Batches start at least this far apart: under load a batch then holds what came in meanwhile."""
 
@@ -65,7 +66,7 @@ class ProjectionRunner:
         position = min(self._positions.values())
         behind = [name for name, at in self._positions.items() if at == position]
         ahead = [at for at in self._positions.values() if at > position]
-        entries = await self._feed.after(position)
+        entries = await self._feed.after(position, BATCH_EVENTS)
         if ahead:
             entries = [entry for entry in entries if entry.position <= min(ahead)]
         if not entries:

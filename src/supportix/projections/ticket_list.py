@@ -1,7 +1,7 @@
 """The ticket list: one row per ticket as it stands. Consumes every event of tickets."""
 
 from datetime import datetime
-from functools import singledispatchmethod
+from functools import singledispatch
 from uuid import UUID
 
 import msgspec
@@ -111,56 +111,65 @@ class TicketList:
             if known is None:
                 raise LookupError(f"ticket {entry.stream_id} has no row; its first event was expected before")
             row = known
-            self._apply(entry.fact, row)
+            _apply(entry.fact, row)
         row.version, row.position, row.updated_at = entry.version, entry.position, entry.fact.occurred_at
         self._rows.put(row)
 
     async def write(self, connection: Connection) -> None:
         await self._rows.write(connection)
 
-    @singledispatchmethod
-    def _apply(self, fact: Fact, row: TicketRow) -> None:
-        raise NotImplementedError(f"the ticket list has no rule for {type(fact).TOPIC}")
 
-    @_apply.register
-    def _(self, fact: TicketQueued, row: TicketRow) -> None:
-        row.status, row.department_id, row.queued_at, row.agent_id = (
-            Status.QUEUED,
-            fact.waits_in,
-            fact.occurred_at,
-            None,
-        )
+@singledispatch
+def _apply(fact: Fact, row: TicketRow) -> None:
+    raise NotImplementedError(f"the ticket list has no rule for {type(fact).TOPIC}")
 
-    @_apply.register
-    def _(self, fact: TicketReopened, row: TicketRow) -> None:
-        row.status, row.queued_at, row.agent_id = Status.QUEUED, fact.occurred_at, None
-        row.resolved_at = row.closed_at = None
-        row.reopen_count += 1
 
-    @_apply.register
-    def _(self, fact: TicketAssigned, row: TicketRow) -> None:
-        row.status, row.agent_id, row.assigned_at = Status.ASSIGNED, fact.agent_id, fact.occurred_at
-        row.assignment_count += 1
+@_apply.register
+def _(fact: TicketQueued, row: TicketRow) -> None:
+    row.status, row.department_id, row.queued_at, row.agent_id = (
+        Status.QUEUED,
+        fact.waits_in,
+        fact.occurred_at,
+        None,
+    )
 
-    @_apply.register
-    def _(self, _: TicketWorkStarted, row: TicketRow) -> None:
-        row.status = Status.IN_PROGRESS
 
-    @_apply.register
-    def _(self, _: TicketAwaitingCustomer, row: TicketRow) -> None:
-        row.status = Status.PENDING
+@_apply.register
+def _(fact: TicketReopened, row: TicketRow) -> None:
+    row.status, row.queued_at, row.agent_id = Status.QUEUED, fact.occurred_at, None
+    row.resolved_at = row.closed_at = None
+    row.reopen_count += 1
 
-    @_apply.register
-    def _(self, fact: TicketResolved, row: TicketRow) -> None:
-        row.status, row.resolved_at, row.agent_id = Status.RESOLVED, fact.occurred_at, fact.agent_id
 
-    @_apply.register
-    def _(self, fact: TicketClosed, row: TicketRow) -> None:
-        row.status, row.closed_at = Status.CLOSED, fact.occurred_at
+@_apply.register
+def _(fact: TicketAssigned, row: TicketRow) -> None:
+    row.status, row.agent_id, row.assigned_at = Status.ASSIGNED, fact.agent_id, fact.occurred_at
+    row.assignment_count += 1
 
-    @_apply.register
-    def _(self, fact: TicketPriorityChanged, row: TicketRow) -> None:
-        row.priority, row.priority_rank = fact.priority, fact.priority.rank
+
+@_apply.register
+def _(_: TicketWorkStarted, row: TicketRow) -> None:
+    row.status = Status.IN_PROGRESS
+
+
+@_apply.register
+def _(_: TicketAwaitingCustomer, row: TicketRow) -> None:
+    row.status = Status.PENDING
+
+
+@_apply.register
+def _(fact: TicketResolved, row: TicketRow) -> None:
+    row.status, row.resolved_at, row.agent_id = Status.RESOLVED, fact.occurred_at, fact.agent_id
+
+
+@_apply.register
+def _(fact: TicketClosed, row: TicketRow) -> None:
+    row.status, row.closed_at = Status.CLOSED, fact.occurred_at
+
+
+@_apply.register
+def _(fact: TicketPriorityChanged, row: TicketRow) -> None:
+    row.priority, row.priority_rank = fact.priority, fact.priority.rank
 
 
 def _opened(entry: LogEntry, fact: TicketOpened) -> TicketRow:
