@@ -12,7 +12,9 @@ from psycopg.rows import TupleRow
 from supportix.domain.errors import Conflict
 from supportix.projections.catalogue import PROJECTIONS, definition, make
 from supportix.projections.rows import LIVE, Connection
+from supportix.projections.runner import LEASE
 from supportix.projections.shadow import FORMER, SHADOW
+from supportix.store.leases import revoke
 
 _ASIDE = "read_model_aside"
 
@@ -49,6 +51,7 @@ async def swap_back(connection: Connection) -> Sequence[str]:
     for name, position, made_by in former:
         await _enter(connection, name, position, made_by)
     await connection.execute("DELETE FROM parked_streams WHERE projection = ANY(%s)", (names,))
+    await revoke(connection, LEASE)  # The owner thinks that it has caught up, and would wait for the next event.
     return names
 
 

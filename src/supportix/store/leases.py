@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import psycopg
 import structlog
 from psycopg_pool import AsyncConnectionPool
 
@@ -27,6 +28,8 @@ WHERE name = %(name)s AND owner = %(owner)s AND epoch = %(epoch)s
 _RELEASE = """
 UPDATE leases SET expires_at = '-infinity' WHERE name = %(name)s AND owner = %(owner)s AND epoch = %(epoch)s
 """
+
+_REVOKE = "UPDATE leases SET epoch = epoch + 1, expires_at = '-infinity' WHERE name = %s"
 
 _log = structlog.get_logger(__name__)
 
@@ -69,3 +72,8 @@ class Leases:
                 {"name": fence.lease, "owner": self._owner, "epoch": fence.epoch, "seconds": LEASE_SECONDS},
             )
             return bool(cursor.rowcount == 1)
+
+
+async def revoke(connection: psycopg.AsyncConnection[Any], name: str) -> None:
+    """Take a lease from its owner, who notices within RENEW_SECONDS. The next owner gets a higher epoch."""
+    await connection.execute(_REVOKE, (name,))
