@@ -169,7 +169,7 @@ def test_while_the_disk_is_full(make_database: MakeDatabase, tmp_path: Path):
         customer = sign_up(Person(http, Reads()))
         customer.does("POST", "/tickets", {"subject": "Before"})
         connection.execute(DISK_FULL)
-        key = {"Idempotency-Key": "a key of the customer"}
+        key = {"Idempotency-Key": "sent-again-later"}
         refused = customer.post("/tickets", {"subject": "Meanwhile"}, headers=key)
         assert problem(refused) == (507, "store-full")
         assert "Supportix-Position" not in refused.headers
