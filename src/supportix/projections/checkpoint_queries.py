@@ -99,7 +99,8 @@ def _must_be_alive(_: object, record: ConnectionPoolEntry, __: object) -> None:
     """Have the engine replace a connection that the server has ended, without a question to the server."""
     from sqlalchemy.exc import DisconnectionError
 
-    if was_ended(record.driver_connection):
+    connection = record.driver_connection
+    if connection is None or was_ended(connection):
         raise DisconnectionError
 
 
