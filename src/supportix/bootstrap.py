@@ -15,6 +15,7 @@ from supportix.commands.numbers import TicketNumbers
 from supportix.commands.tickets import Tickets
 from supportix.settings import SettingRefused, Settings
 from supportix.store.committer import GroupCommitter
+from supportix.store.connections import LivePool
 from supportix.store.feed import LogFeed, Wakeups
 
 
@@ -40,9 +41,7 @@ def utc_now() -> datetime:
 async def open_core(settings: Settings) -> AsyncIterator[Core]:
     """A process's core, on this event loop. Raises SettingRefused where the database doesn't answer."""
     url = settings.required_database_url()
-    pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
-        url, min_size=1, max_size=settings.pool_size, timeout=2.0, open=False, kwargs={"autocommit": True}
-    )
+    pool = LivePool(url, settings.pool_size)
     await must_answer(url)
     wakeups = Wakeups()
     committer = GroupCommitter(url, on_flush=wakeups.hint)

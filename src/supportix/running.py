@@ -27,8 +27,11 @@ from supportix.realtime.lifespan import open_nats, relay_process
 from supportix.settings import Settings
 from supportix.store.committer import Fence
 from supportix.store.leases import Leases
+from supportix.store.partitions import ensure_ahead
 
 CONNECT_SECONDS = 1.0
+HOUSEKEEPING = "housekeeping"
+HOUSEKEEPING_SECONDS = 60.0
 
 _log = structlog.get_logger(__name__)
 
@@ -61,6 +64,7 @@ def _on_the_log(core: Core) -> dict[str, Process]:
     return {
         runner.LEASE: lambda fence: _keep_read_models(core, fence),
         assigner.LEASE: lambda fence: Assigner(core.desk, core.committer, core.feed, fence, utc_now).run(),
+        HOUSEKEEPING: lambda _: _keep_room(core),
     }
 
 
@@ -71,6 +75,14 @@ async def _keep_read_models(core: Core, fence: Fence) -> None:
         _log.info("read models are rebuilt, since their code has changed", names=stale)
         await rebuild(core.pool, stale)
     await ProjectionRunner(core.pool, core.feed, fence).run()
+
+
+async def _keep_room(core: Core) -> None:
+    """Make the log's partitions ahead of need: one holds far more events than come in between two looks."""
+    while True:
+        async with core.pool.connection() as connection:
+            await ensure_ahead(connection)
+        await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
 
 async def _give_time_to_connect(nats: Client) -> None:

@@ -18,6 +18,12 @@ from supportix.migrating import upgrade
 
 MakeDatabase = Callable[[], AbstractContextManager[str]]
 
+DISK_FULL = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql
+AS $$ BEGIN RAISE 'could not extend file' USING ERRCODE = '53100'; END $$;
+CREATE TRIGGER disk_full BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION refuse()
+"""
+
 
 def test_it_starts_within_seconds_and_ends_in_order_when_told_to(api_database: str, tmp_path: Path):
     """As it ends on SIGTERM too, which all servers of these tests get."""
@@ -148,9 +154,30 @@ def test_while_the_database_is_away(tmp_path: Path):
             assert http.get("/health/live").status_code == 200
 
             server.start()
-            wait_for(lambda: customer.post("/tickets", {"subject": "Afterwards"}).status_code == 201, "the database")
+            customer.does("POST", "/tickets", {"subject": "Afterwards"})
             customer.reads.position = 0  # No worker runs here.
-            wait_for(lambda: customer.get("/tickets").status_code == 200, "the list")
+            assert [customer.get(path).status_code for path in ("/tickets", "/me")] == [200, 200]
+
+
+def test_while_the_disk_is_full(make_database: MakeDatabase, tmp_path: Path):
+    with (
+        make_database() as database,
+        psycopg.connect(database, autocommit=True) as connection,
+        api_server(database, tmp_path / "log") as url,
+        httpx.Client(base_url=url, timeout=20) as http,
+    ):
+        customer = sign_up(Person(http, Reads()))
+        customer.does("POST", "/tickets", {"subject": "Before"})
+        connection.execute(DISK_FULL)
+        key = {"Idempotency-Key": "sent-again-later"}
+        refused = customer.post("/tickets", {"subject": "Meanwhile"}, headers=key)
+        assert problem(refused) == (507, "store-full")
+        assert "Supportix-Position" not in refused.headers
+        connection.execute("DROP TRIGGER disk_full ON events")
+        again = customer.post("/tickets", {"subject": "Meanwhile"}, headers=key)
+        assert (again.status_code, "Idempotent-Replayed" in again.headers) == (201, False)
+        opened = connection.execute("SELECT count(*) FROM events WHERE name = 'ticket.opened.v1'").fetchone()
+        assert opened == (2,)
 
 
 def test_figures_have_no_ids(api_url: str, customer: Person):

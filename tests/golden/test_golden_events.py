@@ -12,12 +12,14 @@ import pytest
 from eventsourcing.persistence import JSONTranscoder
 from msgspec import inspect
 from tests.golden.add import DIRECTORY
+from tests.golden.old_versions import must_mean_what_it_says
 from tests.golden.samples import all_fields, full, minimal
 
 from supportix.domain.aggregate import DomainEvent
 from supportix.domain.history import FACTS
 from supportix.store.errors import CorruptEvent
 from supportix.store.mapper import FactMapper, decode_fact, encode_fact
+from supportix.store.upcasting import UPCASTERS
 
 STREAM = UUID(int=7)
 
@@ -39,7 +41,12 @@ each_name = pytest.mark.parametrize("name", FACTS)
 
 
 def test_each_stored_event_has_a_golden_file_and_each_golden_file_an_event():
-    assert {path.stem for path in DIRECTORY.glob("*.json")} == set(FACTS)
+    assert {path.stem for path in DIRECTORY.glob("*.json")} == {*FACTS, *UPCASTERS}
+
+
+def test_old_versions_still_mean_what_their_golden_files_say():
+    for name in UPCASTERS:
+        must_mean_what_it_says(decode_fact, (DIRECTORY / f"{name}.json").read_bytes(), name)
 
 
 @each_name

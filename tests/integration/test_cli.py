@@ -213,7 +213,7 @@ def test_the_compose_file_runs_what_there_is() -> None:
 
 def test_commands_without_a_database_name_the_setting(tmp_path: Path) -> None:
     cli = Cli(None, tmp_path)
-    for command in (["status"], ["events"], ["migrate"], ["worker"], ["audit"], ["rebuild", "--all"]):
+    for command in (["status"], ["events"], ["partitions"], ["migrate"], ["worker"], ["audit"], ["rebuild", "--all"]):
         assert "SUPPORTIX_DATABASE_URL is not set" in cli.refuses(*command)
 
 
@@ -293,6 +293,49 @@ def test_events_can_be_picked_by_name(cli: Cli) -> None:
     assert len(everything) > len(opened)
     assert cli.shows("events", "--name", "ticket_opened") == ""
     assert "no ticket" in cli.refuses("events", "--stream", "SUP-1")
+
+
+def test_events_up_to_a_position(cli: Cli) -> None:
+    lines = cli.shows("events", "--after", "3", "--until", "7").splitlines()
+    assert [int(line.split()[0]) for line in lines] == [4, 5, 6, 7]
+    assert cli.shows("events", "--after", "3", "--until", "7", "--follow").splitlines() == lines
+    last = cli.shows("events", "--until", "30").splitlines()
+    assert [int(line.split()[0]) for line in last] == list(range(11, 31))
+    assert cli.shows("events", "--until", "0") == ""
+
+
+def test_events_of_a_time(cli: Cli, filled_url: str) -> None:
+    """Recorded at noon are those from position 10 on, an hour later those from 20 on."""
+    with psycopg.connect(filled_url) as connection:
+        connection.execute(
+            "UPDATE events SET recorded_at = CASE WHEN position < 10 THEN '2026-03-02 11:00Z'::timestamptz "
+            "WHEN position < 20 THEN '2026-03-02 12:00Z' ELSE '2026-03-02 13:00Z' END"
+        )
+    spans = {
+        ("--since", "2026-03-02T12:00", "--before", "2026-03-02T13:00"): range(10, 20),
+        ("--since", "2026-03-02", "--before", "2026-03-02T12:00:01"): range(1, 20),
+        ("--since", "2026-03-02T11:00", "--until", "12"): range(1, 13),
+        ("--after", "15", "--before", "2026-03-02T13:00"): range(16, 20),
+        ("--before", "2026-03-02"): range(0),
+    }
+    for options, positions in spans.items():
+        shown = cli.shows("events", *options).splitlines()
+        assert [int(line.split()[0]) for line in shown] == list(positions)
+    assert "--after and --since" in cli.refuses("events", "--after", "3", "--since", "2026-03-02")
+    assert "--until and --before" in cli.refuses("events", "--until", "3", "--before", "2026-03-02")
+
+
+def test_partitions_are_shown_and_made_ahead(database_url: str, tmp_path: Path) -> None:
+    cli = Cli(database_url, tmp_path)
+    shown = json.loads(cli.shows("partitions", "--ahead", "4", "--json"))
+    assert shown["made"] == ["events_p0004"]
+    assert [each["name"] for each in shown["partitions"]] == [f"events_p{n:04}" for n in range(5)]
+    assert [each["holds_events"] for each in shown["partitions"]] == [False] * 5
+    assert json.loads(cli.shows("partitions", "--json"))["made"] == []
+    open_tickets(database_url, "First")
+    lines = cli.shows("partitions", "--ahead", "0").splitlines()
+    assert lines[2] == "events_p0000\t0\t16777215\tyes"
+    assert lines[-1].endswith("\tno")
 
 
 def test_events_for_people_leave_out_what_people_wrote(cli: Cli) -> None:

@@ -10,12 +10,15 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg_pool import PoolTimeout
+from sqlalchemy import text
 from tests.store.streams import event, new_stream, positions, whole_log
 from tests.waiting import until
 
 from supportix.bootstrap import Core, open_core
 from supportix.embedded import EmbeddedPostgres
 from supportix.migrating import upgrade
+from supportix.projections.checkpoint_queries import ReadDatabase
 from supportix.settings import Settings
 from supportix.store import committer as committing
 from supportix.store.committer import Appended, Command, NewEvent
@@ -51,7 +54,6 @@ async def test_killed_in_the_middle_of_writes(server, monkeypatch):
     monkeypatch.setattr(committing, "GIVE_UP_AFTER_SECONDS", 60.0)
     async with open_core(Settings(database_url=server.url)) as core:
         acknowledged = await write_while_killed(core, server)
-        await until_readable(core)
         log = await whole_log(core.desk.reading)
         assert [entry.position for entry in log] == list(range(1, len(log) + 1))
         assert positions(list(acknowledged.values())) == list(range(1, len(log) + 1))
@@ -59,20 +61,6 @@ async def test_killed_in_the_middle_of_writes(server, monkeypatch):
 
         monkeypatch.setattr(committing, "GIVE_UP_AFTER_SECONDS", 0.5)
         await refused_while_down_and_healed(core, server, head=len(log))
-
-
-async def until_readable(core: Core) -> None:
-    """The pool finds out about each of its broken connections when it is used."""
-
-    async def readable() -> bool:
-        try:
-            for _ in range(20):
-                await core.desk.reading.head()
-        except psycopg.OperationalError:
-            return False
-        return True
-
-    await until(readable, "a pool of living connections")
 
 
 async def write_while_killed(core: Core, server: EmbeddedPostgres) -> dict[UUID, Appended]:
@@ -98,6 +86,44 @@ async def write_while_killed(core: Core, server: EmbeddedPostgres) -> dict[UUID,
     return acknowledged
 
 
+async def test_reads_go_on_after_a_restart(server):
+    """Whatever the pool holds is dead by then, and no reader gets to know."""
+    settings = Settings(database_url=server.url, pool_size=6)
+    database = ReadDatabase(settings)
+    async with open_core(settings) as core:
+        await core.committer.append(new_stream(), Command())
+        for _ in range(3):
+            await asyncio.gather(*(busy_read(core, database) for _ in range(6)))
+            assert core.pool.get_stats()["pool_size"] == 6
+            kill(server)
+            await start_again(server)
+            assert await asyncio.wait_for(core.desk.reading.head(), 1) == 1
+            async with database.connect() as connection:
+                assert (await connection.execute(text("SELECT max(position) FROM events"))).scalar() == 1
+            await asyncio.gather(*(busy_read(core, database) for _ in range(12)))
+    await database.close()
+
+
+async def busy_read(core: Core, database: ReadDatabase) -> None:
+    """Takes long enough that others who read meanwhile need connections of their own."""
+    async with core.pool.connection() as connection:
+        await connection.execute("SELECT pg_sleep(0.1)")
+    async with database.connect() as reading:
+        await reading.execute(text("SELECT pg_sleep(0.1)"))
+
+
+async def test_a_long_outage_is_over_when_the_server_is_back(server):
+    """However often the pool has tried in vain by then, the next reader makes it try again."""
+    async with open_core(Settings(database_url=server.url)) as core:
+        await core.desk.reading.head()
+        kill(server)
+        for _ in range(4):
+            with pytest.raises((PoolTimeout, psycopg.OperationalError)):
+                await core.desk.reading.head()
+        await start_again(server)
+        await asyncio.wait_for(core.desk.reading.head(), 2)
+
+
 async def refused_while_down_and_healed(core: Core, server: EmbeddedPostgres, head: int) -> None:
     """After the deadline each command is refused; sent again once the store is back, it is there once.
 
@@ -115,7 +141,6 @@ async def refused_while_down_and_healed(core: Core, server: EmbeddedPostgres, he
         except StoreUnavailable:
             assert time.monotonic() - started < 5
     await start_again(server)
-    await until_readable(core)
     again = {command: await core.committer.append(events, command) for command, events in sent.items()}
     assert positions(list(again.values())) == list(range(head + 1, head + 1 + len(sent)))
     for command, appended in acknowledged.items():

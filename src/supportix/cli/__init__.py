@@ -7,7 +7,19 @@ from typing import Any
 import rich_click as click
 from click.exceptions import Exit
 
-from supportix.cli import accounts, configuration, events, history, imports, migrate, serving, state, status, up
+from supportix.cli import (
+    accounts,
+    configuration,
+    events,
+    history,
+    imports,
+    migrate,
+    partitions,
+    serving,
+    state,
+    status,
+    up,
+)
 from supportix.cli.errors import FAULT, INTERRUPTED, REFUSED, one_line
 
 
@@ -48,6 +60,7 @@ for _command in (
     migrate.migrate,
     accounts.create_admin,
     status.status,
+    partitions.partitions,
     events.events,
     imports.import_,
     history.audit,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -32,11 +33,17 @@ _LAST = f"""
 SELECT coalesce(min(position), %(head)s + 1) - 1
 FROM (SELECT position FROM events WHERE {_WANTED} ORDER BY position DESC LIMIT {TAIL}) AS last
 """  # noqa: S608 - constants of ours.
+_MOMENT = timedelta(microseconds=1)
+"""The database tells no shorter times apart."""
+AT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 _NUMBERED = "SELECT ticket_id FROM read_model.tickets WHERE number = %s"
 
 
 @click.command()
 @click.option("--after", type=click.IntRange(0), help=f"Begin after this position.  [default: the last {TAIL}]")
+@click.option("--until", type=click.IntRange(0), help="End at this position.")
+@click.option("--since", type=AT, help="Begin with what was recorded at this time (UTC).")
+@click.option("--before", type=AT, help="End with what was recorded before this time (UTC).")
 @click.option("--follow", "-f", is_flag=True, help="Go on as the log grows, until Ctrl-C.")
 @click.option("--name", "names", multiple=True, help="Only events of this name; `ticket.*` takes all of tickets.")
 @click.option("--stream", help="Only events of this id, or of the ticket with this number.")
@@ -46,6 +53,9 @@ _NUMBERED = "SELECT ticket_id FROM read_model.tickets WHERE number = %s"
 def events(
     *,
     after: int | None,
+    until: int | None,
+    since: datetime | None,
+    before: datetime | None,
     follow: bool,
     names: tuple[str, ...],
     stream: str | None,
@@ -60,11 +70,15 @@ def events(
     from supportix.cli.connecting import connected
     from supportix.cli.event_lines import EventLines, json_line
 
+    _must_be_one_of("--after", after, "--since", since)
+    _must_be_one_of("--until", until, "--before", before)
     with connected(command_settings(data)) as connection:
+        after = after if since is None else _position_before(connection, since)
+        until = until if before is None else _position_before(connection, before)
         wanted = {"stream": _stream(connection, stream), "names": [_pattern(name) for name in names]}
         lines = EventLines(connection)
         shown = 0
-        for page in _pages(connection, wanted, after, follow=follow):
+        for page in _pages(connection, wanted, after, until, follow=follow):
             page = page[: limit - shown] if limit is not None else page  # noqa: PLW2901 - the rest of it isn't wanted.
             shown += len(page)
             for line in map(json_line, page) if as_json else lines.of(page):
@@ -74,10 +88,10 @@ def events(
 
 
 def _pages(
-    connection: psycopg.Connection[Any], wanted: dict[str, Any], after: int | None, *, follow: bool
+    connection: psycopg.Connection[Any], wanted: dict[str, Any], after: int | None, until: int | None, *, follow: bool
 ) -> Iterator[list[tuple[Any, ...]]]:
-    """Rows in the log's order, up to its present end, or for ever."""
-    head = _one(connection, _HEAD)
+    """Rows in the log's order, up to a position or its present end, or for ever."""
+    head = _end(connection, until)
     position = after if after is not None else _one(connection, _LAST, {**wanted, "head": head})
     while True:
         rows = connection.execute(_AFTER, {**wanted, "after": position, "head": head, "limit": PAGE}).fetchall()
@@ -85,10 +99,28 @@ def _pages(
         position = rows[-1][0] if len(rows) == PAGE else max(head, position)
         if len(rows) == PAGE:
             continue
-        if not follow:
+        if not follow or (until is not None and position >= until):
             return
         time.sleep(POLL_SECONDS)
-        head = _one(connection, _HEAD)
+        head = _end(connection, until)
+
+
+def _end(connection: psycopg.Connection[Any], until: int | None) -> int:
+    """The last position that is wanted of those that are there now."""
+    head = _one(connection, _HEAD)
+    return head if until is None else min(head, until)
+
+
+def _position_before(connection: psycopg.Connection[Any], at: datetime) -> int:
+    """The last position that was recorded before this time."""
+    from supportix.store.log import POSITION_AT
+
+    return _one(connection, POSITION_AT, {"moment": at.replace(tzinfo=UTC) - _MOMENT})
+
+
+def _must_be_one_of(option: str, value: object, other_option: str, other_value: object) -> None:
+    if value is not None and other_value is not None:
+        raise CommandRefused(f"{option} and {other_option} were given; one of them was expected")
 
 
 def _one(connection: psycopg.Connection[Any], query: str, values: dict[str, Any] | None = None) -> int:

@@ -7,6 +7,7 @@ decides again on the new state. A repeat of a command that was carried out gets 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from eventsourcing.application import Application
 from psycopg_pool import AsyncConnectionPool
 
 from supportix.domain.agent import Agent
-from supportix.domain.aggregate import Aggregate, DomainEvent
+from supportix.domain.aggregate import Aggregate, DomainEvent, fold
 from supportix.domain.errors import NotFound, Refusal
 from supportix.store.committer import Appended, Command, GroupCommitter, NewEvent, append_on
 from supportix.store.errors import CommandReused, VersionConflict
@@ -71,6 +72,21 @@ class SupportDesk(Application[UUID]):
             raise NotFound(f"no {kind.__name__.lower()} has the id {aggregate_id}")
         if isinstance(aggregate, Agent):
             self._remember(aggregate.copy())
+        return aggregate
+
+    async def load_as_of(
+        self, kind: type[AggregateT], aggregate_id: UUID, *, version: int | None = None, at: datetime | None = None
+    ) -> AggregateT:
+        """The aggregate's state as it was at a version or a time, folded from its events alone.
+
+        Refused: NotFound, also where it wasn't there yet or never had that version.
+        """
+        entries = await self.reading.stream(aggregate_id, up_to_version=version, at=at)
+        aggregate = fold([entry.event for entry in entries])
+        if not isinstance(aggregate, kind):
+            raise NotFound(f"no {kind.__name__.lower()} had the id {aggregate_id} then")
+        if version is not None and aggregate.version < version:
+            raise NotFound(f"{kind.__name__.lower()} {aggregate_id} had no version {version} then")
         return aggregate
 
     async def append(self, aggregates: Sequence[Aggregate], command: Command) -> Appended | None:

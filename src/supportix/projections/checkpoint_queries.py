@@ -14,10 +14,12 @@ from sqlalchemy import ColumnElement, Select, func, make_url, select, true
 
 from supportix.projections.catalogue import PROJECTIONS
 from supportix.settings import Settings
+from supportix.store.connections import was_ended
 from supportix.store.schema import checkpoints
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+    from sqlalchemy.pool import ConnectionPoolEntry
 
 ValueT = TypeVar("ValueT")
 RowT = TypeVar("RowT", bound=msgspec.Struct)
@@ -78,9 +80,10 @@ class ReadDatabase:
 
 
 def _engine(settings: Settings) -> AsyncEngine:
+    from sqlalchemy import event
     from sqlalchemy.ext.asyncio import create_async_engine
 
-    return create_async_engine(
+    engine = create_async_engine(
         make_url(settings.required_database_url()).set(drivername="postgresql+psycopg"),
         isolation_level="AUTOCOMMIT",
         pool_size=settings.pool_size,
@@ -88,6 +91,17 @@ def _engine(settings: Settings) -> AsyncEngine:
         pool_timeout=5.0,
         connect_args={"options": f"-c statement_timeout={LONGEST_QUERY_SECONDS * 1000}", "connect_timeout": 5},
     )
+    event.listen(engine.sync_engine, "checkout", _must_be_alive)
+    return engine
+
+
+def _must_be_alive(_: object, record: ConnectionPoolEntry, __: object) -> None:
+    """Have the engine replace a connection that the server has ended, without a question to the server."""
+    from sqlalchemy.exc import DisconnectionError
+
+    connection = record.driver_connection
+    if connection is None or was_ended(connection):
+        raise DisconnectionError
 
 
 async def reached_position(pool: AsyncConnectionPool[Any]) -> int:

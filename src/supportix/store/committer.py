@@ -25,6 +25,9 @@ MAX_COMMANDS_PER_FLUSH = 512
 GIVE_UP_AFTER_SECONDS = 5.0
 _UNKNOWN = "it may or may not have been written; send it again in a moment, with the same idempotency key"
 
+_FULL = (psycopg.errors.DiskFull, psycopg.errors.CheckViolation)
+"""To PostgreSQL, a row that no partition takes violates a check. The tables of the store have no other."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -184,8 +187,8 @@ class GroupCommitter:
         while True:
             try:
                 rows = await self._flush(batch)
-            except psycopg.errors.DiskFull as error:
-                _refuse(batch, StoreFull(str(error).splitlines()[0]))
+            except _FULL as error:
+                _refuse(batch, _store_full(error))
             except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
                 await self._forget_connection()
                 expired = [waiting for waiting in batch if time.monotonic() > waiting.deadline]
@@ -243,12 +246,15 @@ class GroupCommitter:
 async def append_on(connection: psycopg.AsyncConnection[Any], events: Sequence[NewEvent], command: Command) -> Appended:
     """Append in a transaction that the caller has open, and which holds back all other writers until it ends.
 
-    Refused: VersionConflict, CommandReused. Raises LeaseLost where it is fenced.
+    Refused: VersionConflict, CommandReused, StoreFull. Raises LeaseLost where it is fenced.
     """
     register_arrays(connection)
     waiting = _Waiting(command, events, asyncio.get_running_loop().create_future())
     cursor = connection.cursor(binary=True)
-    await cursor.execute(APPEND, append_parameters([waiting]))
+    try:
+        await cursor.execute(APPEND, append_parameters([waiting]))
+    except _FULL as error:
+        raise _store_full(error) from error
     row = await cursor.fetchone()
     outcome = outcome_of(row or (), command)
     if isinstance(outcome, Exception):
@@ -275,6 +281,13 @@ def outcome_of(row: Sequence[object], command: Command) -> Appended | Exception:
     if outcome == "repeated" and fingerprint != command.fingerprint:
         return CommandReused("the same idempotency key came with another request; use a new key for a new request")
     return Appended(int(str(first)), int(str(last)), outcome == "repeated", answer)  # type: ignore[arg-type]
+
+
+def _store_full(error: psycopg.Error) -> StoreFull:
+    why = str(error).splitlines()[0]
+    if isinstance(error, psycopg.errors.CheckViolation):
+        return StoreFull(f"{why}: the log has reached its last partition; `supportix partitions` makes the next")
+    return StoreFull(why)
 
 
 def _refuse(batch: Sequence[_Waiting], refusal: Exception) -> None:

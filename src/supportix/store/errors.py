@@ -26,7 +26,7 @@ class StoreUnavailable(Refusal):
 
 
 class StoreFull(Refusal):
-    """The event store's disk is full."""
+    """The event store has no room for more."""
 
 
 class LeaseLost(Exception):  # noqa: N818 - what happened to the owner.

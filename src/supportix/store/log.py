@@ -1,4 +1,4 @@
-"""Reading the log: by position, by stream, and its head."""
+"""Reading the log: by position, by name, by stream, as of a version or a time, and its head."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -27,18 +27,54 @@ class LogEntry(msgspec.Struct, frozen=True, gc=False):
         return DomainEvent(self.stream_id, self.version, self.fact)
 
 
+class Scan(msgspec.Struct, frozen=True):
+    """What was found up to a position. Go on after `scanned`; that is all there is while it equals the head."""
+
+    entries: list[LogEntry]
+    scanned: int
+
+
+SCANNED_POSITIONS = 50_000
+"""How far one scan goes at most, so that a rare name costs no walk through the whole log."""
+
 Row = tuple[int, UUID, int, str, bytes, UUID, datetime]
 
 EVENT_COLUMNS = "position, stream_id, version, name, body, command_id, recorded_at"
 """What `entry` takes, in its order."""
 
 _AFTER = f"SELECT {EVENT_COLUMNS} FROM events WHERE position > %s ORDER BY position LIMIT %s"  # noqa: S608
+_BETWEEN = f"SELECT {EVENT_COLUMNS} FROM events WHERE position BETWEEN %s AND %s ORDER BY position"  # noqa: S608
+_NAMED = (
+    f"SELECT {EVENT_COLUMNS} FROM events WHERE position > %s AND position <= %s AND name = ANY(%s) "  # noqa: S608
+    "ORDER BY position LIMIT %s"
+)
 _STREAM = (
     f"SELECT {', '.join('e.' + c for c in EVENT_COLUMNS.split(', '))} FROM streams s JOIN events e "  # noqa: S608
     "ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position "
     "WHERE s.stream_id = ANY(%s) AND e.version > %s ORDER BY e.stream_id, e.version"
 )
+_STREAM_AS_OF = _STREAM.replace(" ORDER BY", " AND e.version <= %s AND e.position <= %s ORDER BY")
 _HEAD = "SELECT position FROM events ORDER BY position DESC LIMIT 1"
+_NEWEST_VERSION = 2**31 - 1
+_LAST_POSITION = 2**63 - 1
+
+POSITION_AT = """
+WITH RECURSIVE head AS (
+    SELECT coalesce((SELECT position FROM events ORDER BY position DESC LIMIT 1), 0) AS position
+), search AS (
+    SELECT 1::bigint << 61 AS step, 0::bigint AS found
+    UNION ALL
+    SELECT step >> 1, CASE WHEN found + step <= head.position AND coalesce(
+        (SELECT e.recorded_at FROM events AS e WHERE e.position = found + step) <= %(moment)s, true
+    ) THEN found + step ELSE found END
+    FROM search, head WHERE step > 0
+)
+SELECT found FROM search WHERE step = 0
+"""
+"""Where the log stood at a moment, as `EventLog.position_at` says, in a few dozen reads of single positions.
+
+Each step tries to go on by half of the last one. A position that isn't there was archived, and so is old.
+"""
 
 
 def entry(row: Sequence[Any]) -> LogEntry:
@@ -59,18 +95,41 @@ class EventLog:
 
     async def rows_after(self, position: int, limit: int) -> list[Row]:
         """The same, not decoded."""
-        async with self._pool.connection() as connection:
-            cursor = connection.cursor(binary=True)
-            await cursor.execute(_AFTER, (position, limit), prepare=True)
-            rows: list[Row] = await cursor.fetchall()
-            return rows
+        return await self._rows(_AFTER, (position, limit))
 
-    async def stream(self, stream_id: UUID, after_version: int = 0) -> list[LogEntry]:
-        """The entries of one stream whose version is greater, in order."""
+    async def between(self, first: int, last: int) -> list[LogEntry]:
+        """The entries at these positions, both included."""
+        return [entry(row) for row in await self._rows(_BETWEEN, (first, last))]
+
+    async def named(self, names: Sequence[str], after: int, limit: int) -> Scan:
+        """Up to `limit` entries of these stored names whose position is greater, within SCANNED_POSITIONS."""
+        head = await self.head()  # First, since what is read afterwards holds at least all up to it.
+        until = max(after, min(after + SCANNED_POSITIONS, head))
+        entries = [entry(row) for row in await self._rows(_NAMED, (after, until, list(names), limit))]
+        return Scan(entries, entries[-1].position if len(entries) == limit else until)
+
+    async def stream(
+        self, stream_id: UUID, after_version: int = 0, up_to_version: int | None = None, at: datetime | None = None
+    ) -> list[LogEntry]:
+        """The entries of one stream whose version is greater, in order: all, or as of a version, or of a time.
+
+        As of a time are those up to `position_at` it, so that streams read as of the same time fit together.
+        """
+        if up_to_version is None and at is None:
+            return [entry(row) for row in await self._rows(_STREAM, ([stream_id], after_version))]
+        version = _NEWEST_VERSION if up_to_version is None else up_to_version
+        position = _LAST_POSITION if at is None else await self.position_at(at)
+        return [entry(row) for row in await self._rows(_STREAM_AS_OF, ([stream_id], after_version, version, position))]
+
+    async def position_at(self, moment: datetime) -> int:
+        """The last position recorded at or before a time; 0 where the log begins later.
+
+        The store gives out times in the order of positions, as long as its server's clock isn't set back. Where it
+        was, this is one of the positions recorded by then whose follower was recorded later.
+        """
         async with self._pool.connection() as connection:
-            cursor = connection.cursor(binary=True)
-            await cursor.execute(_STREAM, ([stream_id], after_version), prepare=True)
-            return [entry(row) for row in await cursor.fetchall()]
+            row = await (await connection.execute(POSITION_AT, {"moment": moment})).fetchone()
+            return int(row[0]) if row else 0
 
     async def streams(self, stream_ids: Sequence[UUID]) -> Mapping[UUID, list[LogEntry]]:
         """All entries of many streams."""
@@ -89,3 +148,10 @@ class EventLog:
             await cursor.execute(_HEAD, prepare=True)
             row = await cursor.fetchone()
             return int(row[0]) if row else 0
+
+    async def _rows(self, statement: str, parameters: tuple[object, ...]) -> list[Row]:
+        async with self._pool.connection() as connection:
+            cursor = connection.cursor(binary=True)
+            await cursor.execute(statement, parameters, prepare=True)
+            rows: list[Row] = await cursor.fetchall()
+            return rows

@@ -10,26 +10,47 @@ from eventsourcing.persistence import Mapper, StoredEvent
 from supportix.domain.aggregate import DomainEvent, Fact
 from supportix.domain.history import FACTS
 from supportix.store.errors import CorruptEvent
+from supportix.store.upcasting import UPCASTERS, Upcaster, must_reach_the_present, upcast
 
 _encode = msgspec.json.Encoder().encode
-_decoders: Mapping[str, msgspec.json.Decoder[Fact]] = {name: msgspec.json.Decoder(fact) for name, fact in FACTS.items()}
 
 
 def encode_fact(fact: Fact) -> bytes:
     return _encode(fact)
 
 
-def decode_fact(name: str, body: bytes, stream_id: UUID, version: int) -> Fact:
-    """The fact of a stored event. Raises CorruptEvent, also where the name is unknown to this release."""
-    decoder = _decoders.get(name)
-    if decoder is None:
-        raise CorruptEvent(
-            stream_id, version, name, "no fact of that name is known; was it written by a newer release?"
-        )
-    try:
-        return decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CorruptEvent(stream_id, version, name, str(error)) from error
+class FactDecoder:
+    """Makes facts of stored events, those of old versions too. Raises ValueError where an upcaster leads astray."""
+
+    def __init__(self, facts: Mapping[str, type[Fact]], upcasters: Mapping[str, Upcaster]) -> None:
+        must_reach_the_present(upcasters, facts)
+        self._decoders = {name: msgspec.json.Decoder(fact) for name, fact in facts.items()}
+        self._upcasters = upcasters
+
+    def decode(self, name: str, body: bytes, stream_id: UUID, version: int) -> Fact:
+        """The fact of a stored event. Raises CorruptEvent, also where the name is unknown to this release."""
+        decoder = self._decoders.get(name)
+        if decoder is None:
+            return self._decode_old(name, body, stream_id, version)
+        try:
+            return decoder.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise CorruptEvent(stream_id, version, name, str(error)) from error
+
+    def _decode_old(self, name: str, body: bytes, stream_id: UUID, version: int) -> Fact:
+        if name not in self._upcasters:
+            raise CorruptEvent(
+                stream_id, version, name, "no fact of that name is known; was it written by a newer release?"
+            )
+        try:
+            present, upcasted = upcast(name, body, self._upcasters)
+            return self._decoders[present].decode(upcasted)
+        except (LookupError, TypeError, ValueError, AttributeError, msgspec.MsgspecError) as error:
+            raise CorruptEvent(stream_id, version, name, f"{type(error).__name__}: {error}") from error
+
+
+decode_fact = FactDecoder(FACTS, UPCASTERS).decode
+"""Makes facts of what is stored, as this release knows them. Raises CorruptEvent."""
 
 
 class FactMapper(Mapper[UUID]):
