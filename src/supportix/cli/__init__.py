@@ -7,7 +7,7 @@ from typing import Any
 import rich_click as click
 from click.exceptions import Exit
 
-from supportix.cli import accounts, configuration, events, history, imports, migrate, serving, status, up
+from supportix.cli import accounts, configuration, events, history, imports, migrate, parked, serving, status, up
 from supportix.cli.errors import FAULT, INTERRUPTED, REFUSED, one_line
 
 
@@ -52,6 +52,7 @@ for _command in (
     imports.import_,
     history.audit,
     history.rebuild,
+    parked.parked,
     configuration.config,
 ):
     supportix.add_command(_command)
