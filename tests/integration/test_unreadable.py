@@ -68,6 +68,30 @@ async def test_unreadable_streams_are_left_alone_and_the_others_are_served(core,
     assert told == {str(bad.id), str(stuck.ticket_id)}
 
 
+async def test_an_agent_whose_first_event_cannot_be_read_is_left_alone_when_more_is_heard_of_it(core, worker):
+    """No read model has a row of it; the board knows from what is parked."""
+    scene = Scene(core)
+    department = await scene.department()
+    head = await core.desk.reading.head()
+    bad = await scene.agent(department)
+    await spoil(core, head + 1)
+    good = await scene.agent(department)
+    await catch_up(await a_runner(worker))
+    await scene.set_availability(bad.id, Availability.AWAY)  # By a process that remembers the agent.
+    ticket = await scene.ticket(department)
+    fence = await Leases(worker.pool, "assigner").acquire(LEASE)
+    running = asyncio.ensure_future(Assigner(worker.desk, worker.committer, worker.feed, fence, utc_now).run())
+
+    async def given_out() -> bool:
+        return running.done() or "agent.work_reserved.v1" in await names(core, good.id)
+
+    await until(given_out, "a ticket that the other agent can take")
+    assert not running.done()
+    assert TicketAssigned.TOPIC in await names(core, ticket.ticket_id)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_a_ticket_that_only_its_queue_has_parked_is_given_out(core, worker):
     """The board takes it from its stream, where all is well."""
     scene = Scene(core)

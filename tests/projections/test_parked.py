@@ -140,6 +140,29 @@ async def reached(core: Core, position: int) -> bool:
     return set((await checkpoints(core)).values()) == {position}
 
 
+async def test_a_retry_in_the_middle_of_a_batch_waits_for_its_end(core, busy_desk):
+    """Or else it would fold up to the former checkpoint, and the runner would leave out what lies behind."""
+    position, half = a_fateful_assignment(busy_desk)
+    await append_all(core, busy_desk.log[:half])
+    body = await spoil(core, position)
+    runner = await a_runner(core)
+    await catch_up(runner)
+    await mend(core, position, body)
+    await append_all(core, busy_desk.log[half:])
+    project, retries = runner._project, []
+
+    async def project_while_somebody_retries(*arguments):
+        retries.append(asyncio.ensure_future(retry_all(core)) if not retries else retries[0])
+        await asyncio.wait({retries[0]}, timeout=0.2)
+        await project(*arguments)
+
+    runner._project = project_while_somebody_retries
+    await catch_up(runner)
+    await retries[0]
+    live = await all_rows(core)
+    assert await rebuilt_rows(core) == live
+
+
 async def test_a_step_that_fails_after_a_retry_notices_it_again(core, busy_desk):
     position, half = a_fateful_assignment(busy_desk)
     await append_all(core, busy_desk.log[:half])
