@@ -15,6 +15,7 @@ from tests.api.scene import Person, Reads, api_server, environment, free_port, p
 
 from supportix.embedded import EmbeddedPostgres
 from supportix.migrating import upgrade
+from supportix.projections.catalogue import PROJECTIONS
 
 MakeDatabase = Callable[[], AbstractContextManager[str]]
 
@@ -117,7 +118,12 @@ def test_without_a_worker_commands_go_on_and_reads_say_they_are_behind(make_data
         told = customer.get(f"/tickets/{opened['ticket_id']}/timeline", headers={"Supportix-Min-Position": "0"})
         assert len(told.json()["items"]) == 2
         figures = http.get("/metrics").text
-        assert re.search(r"^supportix_projection_lag_events 3\.0$", figures, re.MULTILINE)
+        for figure in ("projection_lag_events", "projection_lag_seconds", "parked_streams"):
+            of = re.findall(rf'^supportix_{figure}{{projection="(\w+)"}} [0-9.]+$', figures, re.MULTILINE)
+            assert of == sorted(PROJECTIONS)
+        assert 'supportix_projection_lag_events{projection="ticket_list"} 3.0' in figures.splitlines()
+        assert 'supportix_projection_lag_seconds{projection="ticket_list"} 0.0' not in figures.splitlines()
+        assert 'supportix_parked_streams{projection="ticket_list"} 0.0' in figures.splitlines()
         assert http.get("/health/ready").json()["lag"] == 3
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.boards import face
-from tests.histories import STEPS, Desk, history, queue, staffed_desk
+from tests.histories import STEPS, Desk, Step, history, queue, staffed_desk
 
 from supportix.domain.agent import Agent, Availability, register_agent
 from supportix.domain.aggregate import Aggregate
@@ -403,3 +403,22 @@ def test_a_board_knows_where_it_stands():
     desk = a_desk(agents=1)
     assert desk.board.position == len(desk.log)
     assert DispatchBoard().position == 0
+
+
+def test_a_stream_left_alone_takes_no_part_any_more():
+    """A ticket leaves its queue, an agent its pools, a department's queue waits, whatever their events say later."""
+    desk = staffed_desk(departments=2, agents=4)
+    first, second = desk.all(Department)
+    for number in range(6):
+        desk.attempt(Step("open", number, number, 1))
+    ticket, agent = queue(desk, first.id)[0], next(each for each in desk.all(Agent) if first.id in each.department_ids)
+    for stream in (ticket, agent, second):
+        desk.board.leave_alone(desk.board.position + 1, stream.id)
+    agent.change_availability(Availability.AWAY, at=desk.now).change_availability(Availability.ONLINE, at=desk.now)
+    for event in agent.collect_events():
+        desk.board.fold(desk.board.position + 1, event)
+    assert desk.board.ready() == [first.id]
+    decisions = chosen(decide(desk, desk.board.ready()))
+    assert decisions
+    assert ticket.id not in {ticket_id for ticket_id, _ in decisions}
+    assert agent.id not in {agent_id for _, agent_id in decisions}

@@ -24,6 +24,8 @@ import yaml
 from click.testing import CliRunner, Result
 from tests.conftest import MakeDatabase
 from tests.generated_log import write_log
+from tests.projections.read_models import a_runner, catch_up
+from tests.spoiled import spoil
 
 from supportix.bootstrap import open_core, utc_now
 from supportix.cli import supportix
@@ -118,7 +120,7 @@ def cli(filled_url: str, tmp_path: Path) -> Cli:
 
 
 def lags(cli: Cli) -> list[int]:
-    return [each["lag"] for each in json.loads(cli.shows("status", "--json"))["read_models"]]
+    return [each["lag_events"] for each in json.loads(cli.shows("status", "--json"))["read_models"]]
 
 
 def open_tickets(database_url: str, *subjects: str) -> None:
@@ -263,6 +265,7 @@ def test_status_tells_how_the_system_stands(cli: Cli) -> None:
     assert found["head"] > TICKETS
     assert {each["name"] for each in found["read_models"]} == set(PROJECTIONS)
     assert {each["position"] for each in found["read_models"]} == {found["head"]}
+    assert {(each["lag_events"], each["lag_seconds"]) for each in found["read_models"]} == {(0, 0)}
     assert {each["parked_streams"] for each in found["read_models"]} == {0}
     assert found["leases"] == []  # The worker has let go of them.
     triage = next(each for each in found["queues"] if each["department"] == "Triage")
@@ -417,6 +420,54 @@ def test_a_difference_between_read_models_exits_with_1(cli: Cli, filled_url: str
         assert "DIFFERENT" in result.stdout
     finally:
         cli.shows("rebuild", "departments")
+
+
+def park_a_ticket(database_url: str) -> tuple[str, bytes]:
+    """Spoil the second event of a ticket before the read models take it in: the ticket, and the event's body."""
+
+    async def run() -> tuple[str, bytes]:
+        async with open_core(Settings(database_url=database_url)) as core:
+            body = await spoil(core, await core.desk.reading.head())
+            async with core.pool.connection() as connection:
+                cursor = await connection.execute("SELECT stream_id FROM events ORDER BY position DESC LIMIT 1")
+                rows = await cursor.fetchall()
+            await catch_up(await a_runner(core))
+            return str(rows[0][0]), body
+
+    return asyncio.run(run())
+
+
+def test_a_parked_stream_is_listed_retried_and_dropped(database_url: str, tmp_path: Path) -> None:
+    open_tickets(database_url, "Printer on fire")
+    ticket, body = park_a_ticket(database_url)
+    cli = Cli(database_url, tmp_path)
+    found = [json.loads(line) for line in cli.shows("parked", "list", "--json").splitlines()]
+    assert {each["stream_id"] for each in found} == {ticket}
+    assert len(found) == sum(
+        each["parked_streams"] for each in json.loads(cli.shows("status", "--json"))["read_models"]
+    )
+    assert "ticket.routed.v1" in cli.shows("parked", "list")
+
+    result = cli.run("parked", "retry", "ticket_list", ticket)
+    assert result.exit_code == 1
+    assert "still can't make sense" in result.stdout
+    assert "goes on without" in cli.shows("parked", "drop", "traffic_history", ticket)
+
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE events SET body = %s WHERE stream_id = %s AND version = 2", (body, ticket))
+    assert cli.shows("parked", "retry", "ticket_list", ticket) == f"ticket_list has stream {ticket} again.\n"
+    assert len(cli.shows("parked", "retry", "--all").splitlines()) == len(found) - 2
+    left = [json.loads(line)["projection"] for line in cli.shows("parked", "list", "--json").splitlines()]
+    assert left == ["traffic_history"]
+    assert "Nothing was changed" in cli.shows("rebuild", "ticket_list", "department_queue", "--compare-only")
+
+
+def test_what_is_not_parked_is_refused(cli: Cli) -> None:
+    nobody = "01a207a0-0000-7000-8000-000000000000"
+    assert "no parked stream" in cli.refuses("parked", "retry", "ticket_list", nobody)
+    assert "no parked stream" in cli.refuses("parked", "drop", "nonsense", nobody)
+    for wrong in ([], ["ticket_list"], ["ticket_list", "--all"], ["ticket_list", nobody, "--all"]):
+        assert "or --all" in cli.refuses("parked", "retry", *wrong)
 
 
 def test_a_port_is_held_for_one_system() -> None:

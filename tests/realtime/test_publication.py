@@ -13,8 +13,8 @@ from supportix.domain.aggregate import Fact, PersonalText
 from supportix.domain.history import FACTS
 from supportix.domain.ids import CustomerId, DepartmentId
 from supportix.domain.ticket import Priority, RoutingStep, TicketOpened, TicketReopened, TicketResolved, TicketRouted
-from supportix.realtime.publication import Unreadable, personal_fields, public_body, publication, received
-from supportix.store.log import LogEntry
+from supportix.realtime.publication import personal_fields, public_body, publication, received
+from supportix.store.log import LogEntry, Unreadable
 from supportix.store.mapper import encode_fact
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -118,7 +118,7 @@ def test_a_fact_without_personal_fields_is_published_as_it_is_stored() -> None:
 
 
 def test_an_event_of_a_newer_release_keeps_its_place_and_its_name_but_no_content() -> None:
-    message = publication(entry_of(Unreadable(occurred_at=AT, name="ticket.teleported.v9")), "epoch")
+    message = publication(entry_of(Unreadable(occurred_at=AT, name="ticket.teleported.v9", reason="unknown")), "epoch")
     assert message.subject.startswith("supportix.v1.events.ticket.")
     assert message.headers["ce-type"] == "ticket.teleported.v9"
     assert message.body == b"{}"

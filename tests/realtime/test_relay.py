@@ -12,6 +12,7 @@ from nats.aio.client import Client
 from nats.js.errors import NotFoundError
 from tests.realtime.proxy import line_to
 from tests.realtime.scene import Desk, desk_on, has_copied, relay_of, relaying, running
+from tests.spoiled import spoil
 from tests.waiting import until
 
 from supportix.embedded import EmbeddedNats
@@ -75,6 +76,22 @@ def test_each_event_is_there_once_and_in_order_with_its_cloudevents_headers(data
             assert headers["ce-subject"] in {str(ticket.id) for ticket in tickets}
             assert headers["ce-time"].endswith("+00:00")
             assert last.data == rows[-1][4]
+
+    asyncio.run(scenario())
+
+
+def test_an_event_that_cannot_be_read_is_copied_without_content(database: str, nats: EmbeddedNats) -> None:
+    async def scenario() -> None:
+        async with desk_and(nats.url, database) as (desk, client):
+            await desk.open(await desk.department())
+            head = await desk.head()
+            await spoil(desk.core, head - 1)
+            async with relaying(desk, client) as relay:
+                await desk.open(await desk.department())
+                await has_copied(relay, await desk.head())
+                messages = await stored(client)
+                assert [message.position for message in messages] == list(range(1, await desk.head() + 1))
+                assert [message.position for message in messages if message.body == b"{}"] == [head - 1]
 
     asyncio.run(scenario())
 

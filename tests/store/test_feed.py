@@ -70,9 +70,9 @@ async def test_followers_share_one_reading(core):
     reads: list[int] = []
 
     class CountedLog(type(core.desk.reading)):
-        async def after(self, position, limit):
+        async def readable_after(self, position, limit):
             reads.append(position)
-            return await super().after(position, limit)
+            return await super().readable_after(position, limit)
 
     await write(core.committer, 40)
     feed = LogFeed(CountedLog(core.pool), core.wakeups)

@@ -27,6 +27,7 @@ from supportix.api.routes import (
     departments,
     events,
     histories,
+    projections,
     queues,
     ticket_opening,
     ticket_reads,
@@ -50,6 +51,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *customers.ENDPOINTS,
     *accounts.ENDPOINTS,
     *events.ENDPOINTS,
+    *projections.ENDPOINTS,
 )
 
 

@@ -1,6 +1,6 @@
 """Whether this process lives and can serve, and its figures for Prometheus. Outside of /api/v1, and for anyone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -13,7 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from supportix.api.access import Audience
 from supportix.api.backend import Backend
 from supportix.api.refusals import NotReady
-from supportix.projections.checkpoint_queries import Progress, progress
+from supportix.projections.checkpoint_queries import ReadModelProgress, progress, read_model_progress
 
 LARGEST_LAG = 100_000
 """Beyond this many events the read models are too old to be of use."""
@@ -37,16 +37,25 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 class _LogFigures:
-    """Head and lag as they were when asked for."""
+    """The log's head, and how each read model stands, as they were when asked for."""
 
-    def __init__(self, found: Progress) -> None:
-        self._found = found
+    def __init__(self, head: int, read_models: Sequence[ReadModelProgress]) -> None:
+        self._head = head
+        self._read_models = read_models
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        yield GaugeMetricFamily("supportix_log_head", "The last position of the event log.", self._found.head)
-        yield GaugeMetricFamily(
-            "supportix_projection_lag_events", "How many events the read models are behind.", self._found.lag
+        yield GaugeMetricFamily("supportix_log_head", "The last position of the event log.", self._head)
+        yield self._of_each("projection_lag_events", "How many events the read model is behind.", "lag_events")
+        yield self._of_each(
+            "projection_lag_seconds", "Age of the oldest event that the read model doesn't hold yet.", "lag_seconds"
         )
+        yield self._of_each("parked_streams", "Streams that the read model can't make sense of.", "parked")
+
+    def _of_each(self, name: str, explained: str, figure: str) -> GaugeMetricFamily:
+        family = GaugeMetricFamily(f"supportix_{name}", explained, labels=["projection"])
+        for model in self._read_models:
+            family.add_metric([model.name], getattr(model, figure))
+        return family
 
 
 @get("/health/live", opt=PUBLIC, include_in_schema=False, sync_to_thread=False)
@@ -75,7 +84,8 @@ async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Figures of this process, or of all API processes of the host where several run, and of the log."""
     backend: Backend = request.app.state.backend
     figures = CollectorRegistry()
-    figures.register(_LogFigures(await progress(backend.core.pool)))
+    pool = backend.core.pool
+    figures.register(_LogFigures((await progress(pool)).head, await read_model_progress(pool)))
     text = generate_latest(request.app.state.registry) + generate_latest(figures)
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 

@@ -14,6 +14,7 @@ from supportix.cli import (
     history,
     imports,
     migrate,
+    parked,
     partitions,
     serving,
     state,
@@ -66,6 +67,7 @@ for _command in (
     history.audit,
     history.rebuild,
     state.state,
+    parked.parked,
     configuration.config,
 ):
     supportix.add_command(_command)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 DIFFERENCE_FOUND = 1
+STAYS_PARKED = 1
 REFUSED = 2
 FAULT = 70
 INTERRUPTED = 130

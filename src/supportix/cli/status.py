@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
 _HEAD = "SELECT coalesce((SELECT position FROM events ORDER BY position DESC LIMIT 1), 0)"
 _READ_MODELS = """
-SELECT name, position, (SELECT count(*) FROM parked_streams WHERE projection = name), updated_at
-FROM checkpoints ORDER BY name
+SELECT c.name, c.position, greatest(0, %s - c.position),
+    coalesce(round((
+        SELECT extract(epoch FROM clock_timestamp() - recorded_at) FROM events WHERE position = c.position + 1
+    )::numeric, 1)::float, 0),
+    (SELECT count(*) FROM parked_streams AS p WHERE p.projection = c.name AND p.dropped_at IS NULL), c.updated_at
+FROM checkpoints AS c ORDER BY c.name
 """
 _LEASES = """
 SELECT name, owner, epoch, round(extract(epoch FROM expires_at - clock_timestamp())::numeric, 1)::float
@@ -33,7 +37,7 @@ SELECT availability, count(*), sum(open_work)::bigint, sum(capacity)::bigint
 FROM read_model.agent_load GROUP BY availability ORDER BY availability DESC
 """
 _COLUMNS = {
-    "read_models": ("name", "position", "lag", "parked_streams", "updated_at"),
+    "read_models": ("name", "position", "lag_events", "lag_seconds", "parked_streams", "updated_at"),
     "leases": ("name", "owner", "epoch", "expires_in_seconds"),
     "queues": ("department", "waiting", "urgent", "longest_wait_seconds", "paused"),
     "agents": ("availability", "agents", "open_work", "capacity"),
@@ -65,15 +69,15 @@ def status(*, as_json: bool, data: Path | None) -> None:
 
 
 def system_status(connection: psycopg.Connection[Any]) -> dict[str, Any]:
-    """All of it from one snapshot. A lease whose time is over has a negative one left; a lag is in events."""
+    """All of it from one snapshot. A lease whose time is over has a negative one left.
+
+    `lag_seconds` is the age of the oldest event that a read model doesn't hold yet; 0 where it holds all.
+    """
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         head = int(connection.execute(_HEAD).fetchall()[0][0])
         rows = {
-            "read_models": [
-                (name, position, head - position, parked, updated_at)
-                for name, position, parked, updated_at in connection.execute(_READ_MODELS)
-            ],
+            "read_models": connection.execute(_READ_MODELS, (head,)).fetchall(),
             "leases": connection.execute(_LEASES).fetchall(),
             "queues": connection.execute(_QUEUES).fetchall(),
             "agents": connection.execute(_AGENTS).fetchall(),

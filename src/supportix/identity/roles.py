@@ -34,6 +34,8 @@ class Permission(StrEnum):
     EVENTS_READ = "events.read"
     ACCOUNTS_READ = "accounts.read"
     ACCOUNTS_MANAGE = "accounts.manage"
+    PROJECTIONS_READ = "projections.read"
+    PROJECTIONS_MANAGE = "projections.manage"
 
 
 _CUSTOMER = frozenset(
@@ -64,6 +66,7 @@ _SUPERVISOR = _STAFF | {
     Permission.TRAFFIC_READ,
     Permission.EVENTS_READ,
     Permission.ACCOUNTS_READ,
+    Permission.PROJECTIONS_READ,
 }
 
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
@@ -76,6 +79,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             Permission.AGENTS_MANAGE,
             Permission.DEPARTMENTS_MANAGE,
             Permission.ACCOUNTS_MANAGE,
+            Permission.PROJECTIONS_MANAGE,
         },
     }
 )

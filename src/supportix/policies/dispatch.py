@@ -121,10 +121,13 @@ class DispatchBoard:
         self._pools: dict[UUID, Pool] = {}
         self._queues: dict[UUID, SortedList[tuple[tuple[int, datetime, int], UUID]]] = {}
         self._ready: set[UUID] = set()
+        self._left_alone: set[UUID] = set()
 
     def fold(self, position: int, event: DomainEvent) -> None:
         """Take in the event at the next position. What was decided on but not saved must have been discarded."""
         self.position = position
+        if self._left_alone and event.originator_id in self._left_alone:
+            return
         kind = event.fact.AGGREGATE
         if kind is Ticket:
             self._fold_ticket(position, event)
@@ -132,6 +135,21 @@ class DispatchBoard:
             self._fold_agent(event)
         elif kind is Department:
             self._fold_department(event)
+
+    def leave_alone(self, position: int, stream_id: UUID) -> None:
+        """Go past the event at this position, which can't be read; nobody knows how its stream stands from here on.
+
+        A ticket leaves its queue, an agent gets no work, a department's queue waits.
+        """
+        self.position = position
+        self._left_alone.add(stream_id)
+        ticket = self.waiting.get(stream_id)
+        if ticket is not None:
+            self._dequeue(ticket)
+        agent = self.agents.pop(stream_id, None)
+        for department_id in agent.department_ids if agent is not None else ():
+            self.pool(department_id).remove(stream_id)
+        self.departments.pop(stream_id, None)
 
     def restore(
         self,

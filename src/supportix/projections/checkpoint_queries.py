@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
+from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import ColumnElement, Select, func, make_url, select, true
 
@@ -30,6 +31,18 @@ _REACHED = (
     "SELECT CASE WHEN count(*) = %s THEN min(position) ELSE 0 END, min(updated_at) "
     "FROM checkpoints WHERE name = ANY(%s)"
 )
+_READ_MODELS = """
+SELECT m.name, coalesce(c.position, 0) AS position, greatest(0, head.position - coalesce(c.position, 0)) AS lag_events,
+    coalesce(round((
+        SELECT extract(epoch FROM clock_timestamp() - recorded_at)
+        FROM events WHERE position = coalesce(c.position, 0) + 1
+    )::numeric, 3)::float, 0) AS lag_seconds,
+    (SELECT count(*) FROM parked_streams AS p WHERE p.projection = m.name AND p.dropped_at IS NULL) AS parked
+FROM unnest(%s::text[]) AS m (name)
+CROSS JOIN (SELECT coalesce((SELECT position FROM events ORDER BY position DESC LIMIT 1), 0) AS position) AS head
+LEFT JOIN checkpoints AS c ON c.name = m.name
+ORDER BY m.name
+"""
 _HEAD = "SELECT position, recorded_at FROM events ORDER BY position DESC LIMIT 1"
 
 
@@ -51,6 +64,19 @@ class Progress(msgspec.Struct, frozen=True):
     def lag(self) -> int:
         """How many events the slowest read model is behind."""
         return max(0, self.head - self.reached)
+
+
+class ReadModelProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a read model is. `lag_seconds` is the age of the oldest event that it doesn't hold yet.
+
+    `parked` counts the streams that it leaves out since they made no sense to it; not those dropped on purpose.
+    """
+
+    name: str
+    position: int
+    lag_events: int
+    lag_seconds: float
+    parked: int
 
 
 class ReadDatabase:
@@ -120,6 +146,14 @@ async def progress(pool: AsyncConnectionPool[Any]) -> Progress:
         head = await (await connection.execute(_HEAD, prepare=True)).fetchone()
     position, reached_at = reached or (0, None)
     return Progress(int(head[0]) if head else 0, int(position or 0), reached_at)
+
+
+async def read_model_progress(pool: AsyncConnectionPool[Any]) -> tuple[ReadModelProgress, ...]:
+    """How far each read model of this release is, by name."""
+    async with pool.connection() as connection:
+        cursor = connection.cursor(row_factory=class_row(ReadModelProgress))
+        await cursor.execute(_READ_MODELS, (list(PROJECTIONS),), prepare=True)
+        return tuple(await cursor.fetchall())
 
 
 async def fetch(

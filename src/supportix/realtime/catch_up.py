@@ -2,7 +2,6 @@
 
 import asyncio
 
-from supportix.realtime.publication import readable_after
 from supportix.realtime.seats import Change
 from supportix.realtime.ticket_changes import TicketStates
 from supportix.store.feed import PAGE, LogFeed
@@ -17,7 +16,7 @@ async def changes_between(log: EventLog, feed: LogFeed, epoch: str, after: int, 
     states = TicketStates(log, epoch)
     changes: list[Change] = []
     while after < until:
-        entries = await readable_after(log, feed, after, min(PAGE, until - after))
+        entries = await feed.after(after, min(PAGE, until - after))
         if not entries:
             break
         events = [(entry.position, entry.event) for entry in entries]

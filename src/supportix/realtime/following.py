@@ -6,9 +6,7 @@ from nats.aio.client import Client
 
 from supportix.domain.aggregate import DomainEvent
 from supportix.realtime.intake import Intake
-from supportix.realtime.publication import readable_after
 from supportix.store.feed import PAGE, POLL_SECONDS, LogFeed
-from supportix.store.log import EventLog
 
 Events = Sequence[tuple[int, DomainEvent]]
 
@@ -16,8 +14,7 @@ Events = Sequence[tuple[int, DomainEvent]]
 class Following:
     """Hands out events by position. NATS makes it fast; reading the log each POLL_SECONDS makes it sure."""
 
-    def __init__(self, log: EventLog, feed: LogFeed, nats: Client | None) -> None:
-        self._log = log
+    def __init__(self, feed: LogFeed, nats: Client | None) -> None:
         self._feed = feed
         self._intake = Intake(nats) if nats else None
 
@@ -39,7 +36,7 @@ class Following:
 
     async def read(self, position: int) -> Events:
         """What follows the position in the log now."""
-        entries = await readable_after(self._log, self._feed, position, PAGE)
+        entries = await self._feed.after(position, PAGE)
         if not entries and self._intake:
             self._intake.forget()
         return [(entry.position, entry.event) for entry in entries]

@@ -50,7 +50,7 @@ class Hub:
         self.position = 0
         self._desk = desk
         self._feed = feed
-        self._following = Following(desk.reading, feed, nats)
+        self._following = Following(feed, nats)
         self._seating = Seating()
         self._states = TicketStates(desk.reading, "")
         self._levels = self._new_levels()

@@ -66,7 +66,7 @@ class Levels:
         """Take note that this event changed these queues, and perhaps an agent's load."""
         for department_id in queues:
             self._queues[department_id] = position
-        if getattr(type(event.fact), "AGGREGATE", None) is Agent:
+        if event.fact.AGGREGATE is Agent:
             self._loads[event.originator_id] = position
             if isinstance(event.fact, AgentJoinedDepartment | AgentLeftDepartment):
                 self._also_concerned.setdefault(event.originator_id, set()).add(event.fact.department_id)

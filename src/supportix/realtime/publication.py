@@ -4,20 +4,17 @@ CloudEvents 1.0, NATS binding, binary mode:
 https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/nats-protocol-binding.md
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, cast
 from uuid import UUID
 
 import msgspec
-import structlog
 from msgspec import UNSET, UnsetType, inspect
 
 from supportix.domain.aggregate import DomainEvent, Fact
 from supportix.domain.history import FACTS
-from supportix.store.errors import CorruptEvent
-from supportix.store.feed import LogFeed
-from supportix.store.log import EventLog, LogEntry, entry
+from supportix.store.log import LogEntry, Unreadable
 
 EVENTS = "supportix.v1.events"
 """Subjects below it: `<aggregate>.<stream id>`, the aggregate being ticket, agent or department."""
@@ -26,13 +23,6 @@ EPOCH = "Supportix-Epoch"
 SOURCE = "/supportix"
 
 _encode = msgspec.json.Encoder().encode
-_log = structlog.get_logger(__name__)
-
-
-class Unreadable(Fact, frozen=True, kw_only=True, gc=False):
-    """Stands for an event that this release can't read, perhaps a newer one's. It has a place, and no content."""
-
-    name: str
 
 
 class Publication(msgspec.Struct, frozen=True, gc=False):
@@ -45,8 +35,7 @@ class Publication(msgspec.Struct, frozen=True, gc=False):
 
 def publication(entry: LogEntry, epoch: str) -> Publication:
     """What is published of an event. `epoch` names the run of positions that its copy belongs to."""
-    fact, stream = entry.fact, str(entry.stream_id)
-    name = fact.name if isinstance(fact, Unreadable) else fact.TOPIC
+    fact, name, stream = entry.fact, entry.name, str(entry.stream_id)
     headers = {
         "ce-specversion": "1.0",
         "ce-id": f"{stream}/{entry.version}",
@@ -84,25 +73,6 @@ def personal_fields(fact: type[Fact]) -> frozenset[str]:
     if not isinstance(described, inspect.StructType):
         raise TypeError(f"{fact.__name__} is no struct")
     return frozenset(field.name for field in described.fields if _is_marked(field.type))
-
-
-async def readable_after(log: EventLog, feed: LogFeed, position: int, limit: int) -> Sequence[LogEntry]:
-    """Like `LogFeed.after`, but with Unreadable in the place of an event that this release can't read."""
-    try:
-        return await feed.after(position, limit)
-    except CorruptEvent:
-        return [_readable(row) for row in await log.rows_after(position, limit)]
-
-
-def _readable(row: Sequence[Any]) -> LogEntry:
-    try:
-        return entry(row)
-    except CorruptEvent as error:
-        position, stream_id, version, name, _, command_id, recorded_at = row
-        _log.warning("event can't be read", position=position, why=str(error))
-        return LogEntry(
-            position, stream_id, version, Unreadable(occurred_at=recorded_at, name=name), command_id, recorded_at
-        )
 
 
 def _is_marked(described: object) -> bool:

@@ -21,7 +21,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from supportix.realtime.connection import cancellable, connected
 from supportix.realtime.event_stream import Copy, present_copy
-from supportix.realtime.publication import publication, readable_after
+from supportix.realtime.publication import publication
 from supportix.store.committer import Fence
 from supportix.store.errors import LeaseLost
 from supportix.store.feed import LogFeed
@@ -84,7 +84,7 @@ class Relay:
     async def _follow(self, copy: Copy) -> None:
         """Copy page by page, until something is refused or doesn't answer."""
         while True:
-            entries = await readable_after(self._log, self._feed, copy.position, PAGE)
+            entries = await self._feed.after(copy.position, PAGE)
             if entries:
                 sequence = await self._publish(entries, copy)
                 copy = self.copy = Copy(copy.epoch, copy.offset, sequence)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 
-from supportix.domain.aggregate import DomainEvent, Fact, fold
+from supportix.domain.aggregate import DomainEvent, fold
 from supportix.domain.ids import AgentId
 from supportix.domain.ticket import (
     Status,
@@ -60,7 +60,7 @@ class TicketStates:
         """Read the tickets whose first of these events isn't their first at all, as they stood before it."""
         known_until: dict[UUID, int] = {}
         for _, event in events:
-            if _is_of_ticket(event.fact) and event.originator_id not in self._kept:
+            if event.fact.AGGREGATE is Ticket and event.originator_id not in self._kept:
                 known_until.setdefault(event.originator_id, event.originator_version - 1)
         missing = {ticket_id: version for ticket_id, version in known_until.items() if version > 0}
         for ticket_id, entries in (await self._read(list(missing))).items():
@@ -71,7 +71,7 @@ class TicketStates:
 
     def change(self, position: int, event: DomainEvent) -> tuple[Change, frozenset[UUID]] | None:
         """The change, and the departments whose queues it may touch. None where there is nothing to tell."""
-        if not _is_of_ticket(event.fact):
+        if event.fact.AGGREGATE is not Ticket:
             return None
         known = self._kept.get(event.originator_id)
         if (known.version if known else 0) != event.originator_version - 1:
@@ -126,10 +126,6 @@ class TicketStates:
                 return {}
         half = len(ticket_ids) // 2
         return await self._read(ticket_ids[:half]) | await self._read(ticket_ids[half:])
-
-
-def _is_of_ticket(fact: Fact) -> bool:
-    return getattr(type(fact), "AGGREGATE", None) is Ticket
 
 
 def _concerned(ticket: Ticket | None) -> frozenset[Key]:

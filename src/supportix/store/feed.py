@@ -45,7 +45,10 @@ class LogFeed:
         self._reading = asyncio.Lock()
 
     async def after(self, position: int, limit: int = PAGE) -> Sequence[LogEntry]:
-        """What stands in the log after this position now: at most `limit` entries, perhaps none. Doesn't wait."""
+        """What stands in the log after this position now: at most `limit` entries, perhaps none. Doesn't wait.
+
+        Unreadable stands in the place of an event that this release can't read: followers go on past it.
+        """
         kept = self._slice(position, limit)
         if kept:
             return kept
@@ -53,7 +56,7 @@ class LogFeed:
             kept = self._slice(position, limit)
             if kept:
                 return kept
-            entries = await self._log.after(position, limit)
+            entries = await self._log.readable_after(position, limit)
             if not self._kept or self._kept[-1].position == position:
                 self._keep(entries)
             elif entries and entries[0].position > self._kept[-1].position:

@@ -2,14 +2,33 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import msgspec
+import psycopg
+import structlog
 from psycopg_pool import AsyncConnectionPool
 
-from supportix.domain.aggregate import DomainEvent, Fact
+from supportix.domain.aggregate import Aggregate, DomainEvent, Fact
+from supportix.domain.history import FACTS
+from supportix.store.errors import CorruptEvent
 from supportix.store.mapper import decode_fact
+
+_log = structlog.get_logger(__name__)
+
+
+class Unreadable(Fact, frozen=True, kw_only=True, gc=False):
+    """Stands for an event that this release can't read, perhaps a newer one's. It has a place, and no content."""
+
+    AGGREGATE: ClassVar[type[Aggregate]] = Aggregate
+    name: str
+    reason: str
+
+    def may_concern(self, kinds: Sequence[type[Aggregate]]) -> bool:
+        """Whether its stream may be of one of these kinds; under a name that is unknown, it may be of any."""
+        known = FACTS.get(self.name)
+        return known is None or known.AGGREGATE in kinds
 
 
 class LogEntry(msgspec.Struct, frozen=True, gc=False):
@@ -21,6 +40,11 @@ class LogEntry(msgspec.Struct, frozen=True, gc=False):
     fact: Fact
     command_id: UUID
     recorded_at: datetime
+
+    @property
+    def name(self) -> str:
+        """The stored name of its fact."""
+        return self.fact.name if isinstance(self.fact, Unreadable) else self.fact.TOPIC
 
     @property
     def event(self) -> DomainEvent:
@@ -54,6 +78,7 @@ _STREAM = (
     "WHERE s.stream_id = ANY(%s) AND e.version > %s ORDER BY e.stream_id, e.version"
 )
 _STREAM_AS_OF = _STREAM.replace(" ORDER BY", " AND e.version <= %s AND e.position <= %s ORDER BY")
+_PART_OF_STREAM = f"SELECT {EVENT_COLUMNS} FROM events WHERE stream_id = %s AND position BETWEEN %s AND %s ORDER BY version"  # noqa: S608
 _HEAD = "SELECT position FROM events ORDER BY position DESC LIMIT 1"
 _NEWEST_VERSION = 2**31 - 1
 _LAST_POSITION = 2**63 - 1
@@ -83,6 +108,15 @@ def entry(row: Sequence[Any]) -> LogEntry:
     return LogEntry(position, stream_id, version, decode_fact(name, body, stream_id, version), command_id, recorded_at)
 
 
+async def part_of_stream(
+    connection: psycopg.AsyncConnection[Any], stream_id: UUID, first: int, last: int
+) -> list[LogEntry]:
+    """A stream's entries between two positions, both included, as this transaction sees them. Raises CorruptEvent."""
+    cursor = connection.cursor(binary=True)
+    await cursor.execute(_PART_OF_STREAM, (stream_id, first, last))
+    return [entry(row) for row in await cursor.fetchall()]
+
+
 class EventLog:
     """The log, read through a pool of connections."""
 
@@ -90,8 +124,16 @@ class EventLog:
         self._pool = pool
 
     async def after(self, position: int, limit: int) -> list[LogEntry]:
-        """Up to `limit` entries whose position is greater, in order. Positions have no gaps."""
+        """Up to `limit` entries whose position is greater, in order. Positions have no gaps. Raises CorruptEvent."""
         return [entry(row) for row in await self.rows_after(position, limit)]
+
+    async def readable_after(self, position: int, limit: int) -> list[LogEntry]:
+        """The same for those who must go on, with Unreadable in the place of an event that can't be read."""
+        rows = await self.rows_after(position, limit)
+        try:
+            return [entry(row) for row in rows]
+        except CorruptEvent:
+            return [_entry_or_mark(row) for row in rows]
 
     async def rows_after(self, position: int, limit: int) -> list[Row]:
         """The same, not decoded."""
@@ -155,3 +197,20 @@ class EventLog:
             await cursor.execute(statement, parameters, prepare=True)
             rows: list[Row] = await cursor.fetchall()
             return rows
+
+
+def _entry_or_mark(row: Row) -> LogEntry:
+    try:
+        return entry(row)
+    except CorruptEvent as error:
+        position, stream_id, version, name, _, command_id, recorded_at = row
+        _log.error(
+            "event can't be read",
+            stream=str(stream_id),
+            version=version,
+            event_name=name,
+            position=position,
+            why=str(error),
+        )
+        mark = Unreadable(occurred_at=recorded_at, name=name, reason=str(error))
+        return LogEntry(position, stream_id, version, mark, command_id, recorded_at)

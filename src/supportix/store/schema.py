@@ -87,7 +87,9 @@ parked_streams = Table(
     Column("position", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
     Column("parked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("dropped_at", DateTime(timezone=True)),
 )
+"""Streams that a read model leaves out from a position on; with `dropped_at`, somebody wants it so."""
 
 ticket_number_blocks = Table(
     "ticket_number_blocks",

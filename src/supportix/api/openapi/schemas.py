@@ -47,7 +47,7 @@ class Schemas:
                 return {name: self.example(each) for name, each in schema.get("properties", {}).items()}
             case "array":
                 return [self.example(schema["items"])] if schema.get("items") else []
-            case "integer":
+            case "integer" | "number":
                 return max(1, schema.get("minimum", 1))
             case "boolean":
                 return False
