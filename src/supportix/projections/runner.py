@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import product
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,7 @@ BATCH_EVENTS = 5_000
 PACE_SECONDS = 0.01
 """Batches start at least this far apart: under load a batch then holds what came in meanwhile."""
 
-Project = Callable[[Connection, str, Sequence[LogEntry]], Awaitable[None]]
+Project = Callable[[Connection, Sequence[str], Sequence[LogEntry]], Awaitable[None]]
 
 _log = structlog.get_logger(__name__)
 
@@ -76,7 +77,7 @@ class ProjectionRunner:
         if not entries:
             return False
         try:
-            await self._take_in(behind, position, entries, self._project)
+            await self._take_in(behind, position, entries, self._project_all)
         except UNFIT:
             await self._take_in(behind, position, entries, self._project_singly)
         self._positions.update(dict.fromkeys(behind, entries[-1].position))
@@ -91,12 +92,17 @@ class ProjectionRunner:
                 await self._advance(connection, names, position, entries[-1].position)
                 if self._parked:
                     await self._notice_retries(connection, names)
-                for name in names:
-                    await project(connection, name, entries)
+                await project(connection, names, entries)
         except BaseException:
             self._projections = {name: make(name) for name in PROJECTIONS}  # What they hold in memory wasn't written,
             self._parked = parked  # and neither was what was parked.
             raise
+
+    async def _project_all(self, connection: Connection, names: Sequence[str], entries: Sequence[LogEntry]) -> None:
+        """Fold one read model while the database still writes those before it."""
+        async with connection.pipeline():
+            for name in names:
+                await self._project(connection, name, entries)
 
     async def _project(self, connection: Connection, name: str, entries: Sequence[LogEntry]) -> None:
         projection = self._projections[name]
@@ -118,9 +124,9 @@ class ProjectionRunner:
                 await self._park(connection, name, entry, told(error))
         await projection.write(connection)
 
-    async def _project_singly(self, connection: Connection, name: str, entries: Sequence[LogEntry]) -> None:
+    async def _project_singly(self, connection: Connection, names: Sequence[str], entries: Sequence[LogEntry]) -> None:
         """The same, entry by entry, to find and park the streams whose rows the database doesn't take."""
-        for entry in entries:
+        for name, entry in product(names, entries):
             try:
                 async with connection.transaction():
                     await self._project(connection, name, [entry])

@@ -78,7 +78,10 @@ _STREAM = (
     "WHERE s.stream_id = ANY(%s) AND e.version > %s ORDER BY e.stream_id, e.version"
 )
 _STREAM_AS_OF = _STREAM.replace(" ORDER BY", " AND e.version <= %s AND e.position <= %s ORDER BY")
-_PART_OF_STREAM = f"SELECT {EVENT_COLUMNS} FROM events WHERE stream_id = %s AND position BETWEEN %s AND %s ORDER BY version"  # noqa: S608
+_PART_OF_STREAM = (
+    f"SELECT {EVENT_COLUMNS} FROM events WHERE stream_id = %s "  # noqa: S608
+    "AND position BETWEEN %s AND %s ORDER BY version"
+)
 _HEAD = "SELECT position FROM events ORDER BY position DESC LIMIT 1"
 _NEWEST_VERSION = 2**31 - 1
 _LAST_POSITION = 2**63 - 1
