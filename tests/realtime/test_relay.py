@@ -83,11 +83,13 @@ def test_each_event_is_there_once_and_in_order_with_its_cloudevents_headers(data
 def test_an_event_that_cannot_be_read_is_copied_without_content(database: str, nats: EmbeddedNats) -> None:
     async def scenario() -> None:
         async with desk_and(nats.url, database) as (desk, client):
+            async with relaying(desk, client):
+                pass  # The copy begins here.
             await desk.open(await desk.department())
             head = await desk.head()
             await spoil(desk.core, head - 1)
+            await desk.open(await desk.department())
             async with relaying(desk, client) as relay:
-                await desk.open(await desk.department())
                 await has_copied(relay, await desk.head())
                 messages = await stored(client)
                 assert [message.position for message in messages] == list(range(1, await desk.head() + 1))
