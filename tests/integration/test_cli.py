@@ -411,6 +411,28 @@ def test_rebuilt_read_models_equal_those_that_serve(cli: Cli) -> None:
     assert "ticket_list" in cli.refuses("rebuild", "nonsense")
 
 
+def test_a_rebuild_can_be_rolled_back(cli: Cli) -> None:
+    cli.shows("rebuild", "department_queue", "--workers", "2")
+    assert "department_queue" in cli.shows("rebuild", "--rollback")
+    assert "equal" in cli.shows("rebuild", "department_queue", "--compare-only")
+    assert "--rollback" in cli.refuses("rebuild", "--all", "--rollback")
+
+
+def test_a_read_model_as_it_was(cli: Cli, filled_url: str) -> None:
+    then = json.loads(cli.shows("state", "ticket_list", "--at", "100", "--json"))
+    assert then["position"] == 100
+    assert 0 < len(then["tables"]["tickets"]) < TICKETS
+    assert all(row["position"] <= 100 for row in then["tables"]["tickets"])
+    with psycopg.connect(filled_url) as connection:
+        row = connection.execute("SELECT count(*) FROM read_model.tickets").fetchone()
+    now = json.loads(cli.shows("state", "ticket_list", "--at", "2999-01-01", "--json"))
+    assert len(now["tables"]["tickets"]) == (row or [0])[0]
+    assert "agent_turns as of position 100" in cli.shows("state", "agent_load", "--at", "100")
+    assert "2026-03-02T09:30" in cli.refuses("state", "ticket_list", "--at", "yesterday")
+    assert "log stands at" in cli.refuses("state", "ticket_list", "--at", "99999999")
+    assert "ticket_list" in cli.refuses("state", "weather", "--at", "1")
+
+
 def test_a_difference_between_read_models_exits_with_1(cli: Cli, filled_url: str) -> None:
     with psycopg.connect(filled_url) as connection:
         connection.execute("UPDATE read_model.departments SET paused = NOT paused WHERE name = 'Triage'")

@@ -15,7 +15,6 @@ from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
 from supportix.domain.errors import Conflict, NotFound
-from supportix.projections.agent_load import AgentLoad
 from supportix.projections.catalogue import PROJECTIONS, make
 from supportix.projections.rows import Connection
 from supportix.store.errors import CorruptEvent
@@ -32,12 +31,6 @@ _PARKED = (
     "ORDER BY projection, stream_id LIMIT %s"
 )
 _FIRST = ("", UUID(int=0))
-
-_KEEP_TURNS = "CREATE TEMP TABLE former_turns ON COMMIT DROP AS SELECT * FROM read_model.agent_turns"
-_RESTORE_LATER_TURNS = """
-UPDATE read_model.agent_turns AS t SET last_turn = f.last_turn FROM former_turns AS f
-WHERE f.agent_id = t.agent_id AND f.department_id = t.department_id AND f.last_turn > t.last_turn
-"""
 
 
 class ParkedStream(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,18 +138,14 @@ def _not_parked(name: str, stream_id: UUID) -> NotParked:
 
 
 async def _fold(connection: Connection, parked: ParkedStream, reached: int) -> None:
-    """Write what was left out. Turns are those of agents, not of one stream: later ones in other tickets stay."""
+    """Write what was left out."""
     projection = make(parked.projection)
     entries = await part_of_stream(connection, parked.stream_id, parked.position, reached)
     relevant = [entry for entry in entries if entry.fact.AGGREGATE in projection.subjects]
     await projection.prepare(connection, relevant)
     for entry in relevant:
         projection.fold(entry)
-    if parked.projection == AgentLoad.name:
-        await connection.execute(_KEEP_TURNS)
     await projection.write(connection)
-    if parked.projection == AgentLoad.name:
-        await connection.execute(_RESTORE_LATER_TURNS)
 
 
 async def _note(connection: Connection, parked: ParkedStream, reason: str) -> None:
