@@ -15,7 +15,7 @@ from supportix.projections.rows import Connection, Projection
 from supportix.store.log import EVENT_COLUMNS, LogEntry, entry
 
 PAGE = 5_000
-WRITE_EVENTS = 40_000
+WRITE_EVENTS = 20_000
 """After so many events the changed rows are written."""
 
 Told = Callable[[int], None]

@@ -17,7 +17,8 @@ from supportix.store.log import LogEntry
 LIVE = "read_model"
 """The database schema that holds the serving set of read models."""
 
-KEPT_ROWS = 50_000
+KEPT_ROWS = 10_000
+"""So many rows of a table stay in memory between batches: those that changed last."""
 
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
@@ -81,6 +82,7 @@ class Rows(Generic[RowT]):
     def put(self, row: RowT) -> None:
         number = self._key(row).int
         self._kept[number] = row
+        self._kept.move_to_end(number)
         self._changed[number] = row
 
     def drop(self, key: UUID) -> None:
