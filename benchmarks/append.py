@@ -9,7 +9,7 @@ One event of 400 bytes per command, 64 writers, a new stream each time:
     append       coroutines that await GroupCommitter.append, as the API and the worker do
     append.sync  threads that call SupportDesk's recorder, as the library's Application.save does
     stock        the same threads on the library's own PostgresApplicationRecorder with its defaults
-    insert       pgbench, 64 connections: a prepared INSERT of one row per transaction into a table of our events' columns
+    insert       pgbench, 64 connections: a prepared INSERT of one row per transaction, with the columns of our events
 Events of the same size in bulk:
     bulk         GroupCommitter.append of 4,000 events per command, 5 to a stream, one command after the other, as the
                  import does
@@ -169,7 +169,7 @@ def counted(url: str, table: str) -> Iterator[list[int]]:
 
 
 def rows_of(connection: psycopg.Connection[Any], table: str) -> int:
-    row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - one of ours.
     assert row is not None
     return int(row[0])
 
@@ -262,13 +262,13 @@ def threads(recorder: ApplicationRecorder, seconds: float) -> tuple[Load, int]:
 
 
 def single_inserts(url: str, seconds: float) -> Load:
-    """pgbench of the same wheel as the server; its script is one INSERT, whose plan is prepared once a connection."""
+    """The pgbench of the server's own wheel; its script is one INSERT, which each connection prepares once."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(PLAIN)
     with TemporaryDirectory() as directory, counted(url, "plain") as acknowledged:
         script = Path(directory) / "insert.sql"
         script.write_text(
-            "INSERT INTO plain (stream_id, version, name, body, command_id) "
+            "INSERT INTO plain (stream_id, version, name, body, command_id) "  # noqa: S608 - constants alone.
             f"VALUES (uuidv7(), 1, '{NAME}', '\\x{BODY.hex()}', uuidv7());\n"
         )
         at = urlsplit(url)
