@@ -124,8 +124,8 @@ def measured(url: str, seconds: float, rounds: int) -> dict[str, float]:
                 connection.execute("CHECKPOINT")
             load = side()
             loads[name].append(load)
-            p50, p99 = (f"{each:.2f}" if each else "" for each in percentiles([load]))
-            print(f"{name:12} {number:5} {load.done:10,} {load.per_s:10,.0f} {p50:>8} {p99:>8}", flush=True)
+            middle, high = (f"{each:.2f}" if each else "" for each in percentiles([load]))
+            print(f"{name:12} {number:5} {load.done:10,} {load.per_s:10,.0f} {middle:>8} {high:>8}", flush=True)
     rate = {name: statistics.median(load.per_s for load in several) for name, several in loads.items()}
     copy = max(rate["copy.text"], rate["copy.binary"])
     p50, p99 = percentiles(loads["append"])
