@@ -23,6 +23,7 @@ from supportix.store.errors import CommandReused, LeaseLost, StoreFull, StoreUna
 
 MAX_COMMANDS_PER_FLUSH = 512
 GIVE_UP_AFTER_SECONDS = 5.0
+_PLANS = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan"
 _UNKNOWN = "it may or may not have been written; send it again in a moment, with the same idempotency key"
 
 _FULL = (psycopg.errors.DiskFull, psycopg.errors.CheckViolation)
@@ -72,21 +73,36 @@ class Appended(msgspec.Struct, frozen=True):
     answer: bytes | None = None
 
 
+class _Span:
+    """A stream's version before and after a command."""
+
+    __slots__ = ("after", "before", "stream_id")
+
+    def __init__(self, event: NewEvent) -> None:
+        self.stream_id = event.stream_id
+        self.before = event.version - 1
+        self.after = event.version
+
+
 class _Waiting:
-    __slots__ = ("command", "deadline", "done", "events", "streams")
+    """`claims`: what no other command of the flush may have, its id and its streams, as numbers, which hash faster."""
+
+    __slots__ = ("claims", "command", "deadline", "done", "events", "spans")
 
     def __init__(self, command: Command, events: Sequence[NewEvent], done: "asyncio.Future[Appended]") -> None:
         self.command = command
         self.events = events
         self.done = done
         self.deadline = time.monotonic() + GIVE_UP_AFTER_SECONDS
-        self.streams: dict[UUID, list[int]] = {}
+        spans: dict[int, _Span] = {}
         for event in events:
-            span = self.streams.get(event.stream_id)
+            span = spans.get(event.stream_id.int)
             if span is None:
-                self.streams[event.stream_id] = [event.version - 1, event.version]
+                spans[event.stream_id.int] = _Span(event)
             else:
-                span[1] = event.version
+                span.after = event.version
+        self.spans = list(spans.values())
+        self.claims = (command.id.int, *spans)
 
 
 APPEND = f"SELECT * FROM append_events({', '.join(['%s'] * 18)})"  # noqa: S608 - placeholders alone.
@@ -95,8 +111,10 @@ APPEND = f"SELECT * FROM append_events({', '.join(['%s'] * 18)})"  # noqa: S608 
 def append_parameters(batch: Sequence[_Waiting]) -> tuple[object, ...]:
     """The parameters of the SQL function append_events for these commands, in its order."""
     commands = [waiting.command for waiting in batch]
-    spans = [(n, stream, span) for n, w in enumerate(batch, 1) for stream, span in w.streams.items()]
-    events = [(n, event) for n, waiting in enumerate(batch, 1) for event in waiting.events]
+    span_commands = [n for n, waiting in enumerate(batch, 1) for _ in waiting.spans]
+    spans = [span for waiting in batch for span in waiting.spans]
+    event_commands = [n for n, waiting in enumerate(batch, 1) for _ in waiting.events]
+    events = [event for waiting in batch for event in waiting.events]
     return (
         UuidArray.of([command.id for command in commands]),
         ByteaArray.of([command.fingerprint for command in commands]),
@@ -107,15 +125,15 @@ def append_parameters(batch: Sequence[_Waiting]) -> tuple[object, ...]:
         TextArray.of([command.trace_context for command in commands]),
         TextArray.of([command.fence.lease if command.fence else None for command in commands]),
         Int8Array.of([command.fence.epoch if command.fence else None for command in commands]),
-        Int4Array.of([n for n, _, _ in spans]),
-        UuidArray.of([stream for _, stream, _ in spans]),
-        Int4Array.of([span[0] for _, _, span in spans]),
-        Int4Array.of([span[1] for _, _, span in spans]),
-        Int4Array.of([n for n, _ in events]),
-        UuidArray.of([event.stream_id for _, event in events]),
-        Int4Array.of([event.version for _, event in events]),
-        TextArray.of([event.name for _, event in events]),
-        ByteaArray.of([event.body for _, event in events]),
+        Int4Array.of(span_commands),
+        UuidArray.of([span.stream_id for span in spans]),
+        Int4Array.of([span.before for span in spans]),
+        Int4Array.of([span.after for span in spans]),
+        Int4Array.of(event_commands),
+        UuidArray.of([event.stream_id for event in events]),
+        Int4Array.of([event.version for event in events]),
+        TextArray.of([event.name for event in events]),
+        ByteaArray.of([event.body for event in events]),
     )
 
 
@@ -168,17 +186,16 @@ class GroupCommitter:
         """The commands that wait, in order of arrival; of repeats and of those on the same stream only the first."""
         batch: list[_Waiting] = []
         held_back: list[_Waiting] = []
-        busy: set[UUID] = set()
+        busy: set[int] = set()
         while self._waiting and len(batch) < MAX_COMMANDS_PER_FLUSH:
             waiting = self._waiting.popleft()
             if waiting.done.cancelled():
                 continue
-            claimed = {waiting.command.id, *waiting.streams}
-            if busy.isdisjoint(claimed):
+            if busy.isdisjoint(waiting.claims):
                 batch.append(waiting)
             else:
                 held_back.append(waiting)
-            busy |= claimed
+            busy.update(waiting.claims)
         self._waiting.extendleft(reversed(held_back))
         return batch
 
@@ -225,7 +242,7 @@ class GroupCommitter:
     def _settle(self, batch: Sequence[_Waiting], rows: Sequence[tuple[object, ...]]) -> None:
         head = 0
         for row in rows:
-            waiting = batch[int(str(row[0])) - 1]
+            waiting = batch[row[0] - 1]  # type: ignore[operator]
             outcome = outcome_of(row, waiting.command)
             if waiting.done.done():
                 continue
@@ -263,10 +280,8 @@ async def append_on(connection: psycopg.AsyncConnection[Any], events: Sequence[N
 
 
 async def connect_for_append(database_url: str) -> psycopg.AsyncConnection[tuple[object, ...]]:
-    """A connection whose plans go by index, whatever the tables' statistics were when it opened."""
-    connection = await psycopg.AsyncConnection.connect(
-        database_url, autocommit=True, options="-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
-    )
+    """A connection whose plans go by index, whatever the tables' statistics were, and are made once."""
+    connection = await psycopg.AsyncConnection.connect(database_url, autocommit=True, options=_PLANS)
     register_arrays(connection)
     return connection
 
@@ -280,7 +295,7 @@ def outcome_of(row: Sequence[object], command: Command) -> Appended | Exception:
         return LeaseLost(f"lease {command.fence and command.fence.lease!r} has another owner")
     if outcome == "repeated" and fingerprint != command.fingerprint:
         return CommandReused("the same idempotency key came with another request; use a new key for a new request")
-    return Appended(int(str(first)), int(str(last)), outcome == "repeated", answer)  # type: ignore[arg-type]
+    return Appended(first, last, outcome == "repeated", answer)  # type: ignore[arg-type]
 
 
 def _store_full(error: psycopg.Error) -> StoreFull:

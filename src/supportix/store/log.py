@@ -72,12 +72,10 @@ _NAMED = (
     f"SELECT {EVENT_COLUMNS} FROM events WHERE position > %s AND position <= %s AND name = ANY(%s) "  # noqa: S608
     "ORDER BY position LIMIT %s"
 )
-_STREAM = (
-    f"SELECT {', '.join('e.' + c for c in EVENT_COLUMNS.split(', '))} FROM streams s JOIN events e "  # noqa: S608
-    "ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position "
-    "WHERE s.stream_id = ANY(%s) AND e.version > %s ORDER BY e.stream_id, e.version"
-)
-_STREAM_AS_OF = _STREAM.replace(" ORDER BY", " AND e.version <= %s AND e.position <= %s ORDER BY")
+# Without the bounds that `streams` has: with them PostgreSQL reads all positions between a stream's first and last.
+_STREAM = f"SELECT {EVENT_COLUMNS} FROM events WHERE stream_id = %s AND version > %s ORDER BY version"  # noqa: S608
+_STREAM_AS_OF = _STREAM.replace(" ORDER BY", " AND version <= %s AND position <= %s ORDER BY")
+_STREAMS = f"SELECT {EVENT_COLUMNS} FROM events WHERE stream_id = ANY(%s) ORDER BY stream_id, version"  # noqa: S608
 _PART_OF_STREAM = (
     f"SELECT {EVENT_COLUMNS} FROM events WHERE stream_id = %s "  # noqa: S608
     "AND position BETWEEN %s AND %s ORDER BY version"
@@ -161,10 +159,10 @@ class EventLog:
         As of a time are those up to `position_at` it, so that streams read as of the same time fit together.
         """
         if up_to_version is None and at is None:
-            return [entry(row) for row in await self._rows(_STREAM, ([stream_id], after_version))]
+            return [entry(row) for row in await self._rows(_STREAM, (stream_id, after_version))]
         version = _NEWEST_VERSION if up_to_version is None else up_to_version
         position = _LAST_POSITION if at is None else await self.position_at(at)
-        return [entry(row) for row in await self._rows(_STREAM_AS_OF, ([stream_id], after_version, version, position))]
+        return [entry(row) for row in await self._rows(_STREAM_AS_OF, (stream_id, after_version, version, position))]
 
     async def position_at(self, moment: datetime) -> int:
         """The last position recorded at or before a time; 0 where the log begins later.
@@ -181,7 +179,7 @@ class EventLog:
         found: dict[UUID, list[LogEntry]] = {}
         async with self._pool.connection() as connection:
             cursor = connection.cursor(binary=True)
-            await cursor.execute(_STREAM, (list(stream_ids), 0))
+            await cursor.execute(_STREAMS, (list(stream_ids),))
             async for row in cursor:
                 found.setdefault(row[1], []).append(entry(row))
         return found

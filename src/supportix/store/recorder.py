@@ -83,9 +83,8 @@ class LogRecorder(ApplicationRecorder):
     ) -> Sequence[StoredEvent]:
         order = "DESC" if desc else "ASC"
         rows = self._read(
-            "SELECT e.stream_id, e.version, e.name, e.body FROM streams s JOIN events e ON e.stream_id = s.stream_id "  # noqa: S608
-            "AND e.position BETWEEN s.first_position AND s.last_position WHERE s.stream_id = %s "
-            f"AND e.version > %s AND e.version <= %s ORDER BY e.version {order} LIMIT %s",
+            "SELECT stream_id, version, name, body FROM events WHERE stream_id = %s "  # noqa: S608 - `order` is ours.
+            f"AND version > %s AND version <= %s ORDER BY version {order} LIMIT %s",
             (originator_id, gt or 0, 2**31 - 1 if lte is None else lte, limit),
         )
         return [StoredEvent(*row) for row in rows]
