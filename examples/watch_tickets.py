@@ -22,6 +22,8 @@ def main() -> None:
         asyncio.run(watch(arguments.url, token))
     except KeyboardInterrupt:
         print("stopped")
+    except websockets.ConnectionClosed as closed:
+        print(f"the desk is gone, or has closed the connection: {closed}")
 
 
 def log_in(url: str, username: str, password: str) -> str:
