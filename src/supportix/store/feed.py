@@ -9,7 +9,7 @@ from supportix.store.log import EventLog, LogEntry
 
 KEPT_ENTRIES = 20_000
 PAGE = 1_000
-POLL_SECONDS = 0.25
+POLL_SECONDS = 0.5
 
 
 class Wakeups:
