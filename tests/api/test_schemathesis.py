@@ -36,7 +36,8 @@ def test_the_document_holds(impatient_api_url: str, tmp_path: Path):
         "--phases": "examples,coverage,fuzzing",
         "--max-examples": "4",
         "--seed": "1",
-        "--workers": "2",
+        # Two threads that parse Python at once can fail with a SystemError in CPython 3.11 (python/cpython#106905).
+        "--workers": "1",
         "--generation-database": "none",
         "--exclude-operation-id": "log_out",  # It ends the session that all other requests are sent in.
     }
