@@ -6,7 +6,6 @@ however long the log is.
 
 from collections.abc import Callable, Sequence
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
@@ -27,9 +26,6 @@ class Share(msgspec.Struct, frozen=True):
 
     number: int = 0
     of: int = 1
-
-    def holds(self, stream_id: UUID) -> bool:
-        return stream_id.bytes[-1] % self.of == self.number
 
 
 WHOLE = Share()

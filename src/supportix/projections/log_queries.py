@@ -9,10 +9,8 @@ import msgspec
 from sqlalchemy import func, select
 
 from supportix.projections.checkpoint_queries import ReadDatabase
+from supportix.store.log import SCANNED_POSITIONS
 from supportix.store.schema import commands, events
-
-SCANNED_POSITIONS = 50_000
-"""How far one reading of the feed goes at most, so that a rare name costs no walk through the whole log."""
 
 
 class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
