@@ -11,6 +11,9 @@ from supportix.domain.aggregate import Aggregate, Fact
 from supportix.domain.errors import Conflict, InvalidInput
 from supportix.domain.ids import DepartmentId
 
+IMPORT_PAUSE_REASON = "a history is being imported"
+"""Why the live assigner leaves a department alone while its history is written."""
+
 # Names in TOPIC and the names of fields are the storage format of years of history: never change them, add a version.
 
 

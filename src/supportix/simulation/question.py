@@ -1,0 +1,134 @@
+"""What can be asked of a simulation: over which time, of which department, and what is to be otherwise.
+
+Refuses what can't be meant: a span that ends before it begins, a policy that isn't there, merge marks out of order.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from supportix.commands.departments import must_be_policy
+from supportix.domain.errors import InvalidInput
+from supportix.domain.ticket import Priority
+
+MOST_ALTERNATIVES = 12
+AS_IT_WAS = "as it was"
+
+
+class StaffChange(msgspec.Struct, frozen=True):
+    """So many agents more, or fewer where `by` is negative. `department` None: in each that has agents."""
+
+    by: int
+    department: str | None = None
+    """A name or an id."""
+
+    def __str__(self) -> str:
+        return f"{self.department}:{self.by:+d}" if self.department else f"{self.by:+d}"
+
+
+class CapacityChange(msgspec.Struct, frozen=True):
+    """Another capacity for every agent: `times` the present one, `plus` so many places, or `to` this number."""
+
+    how: Literal["times", "plus", "to"]
+    amount: float
+
+    def of(self, capacity: int) -> int:
+        """Rounded to whole places, half up; never below 0."""
+        changed = {"times": capacity * self.amount, "plus": capacity + self.amount, "to": self.amount}[self.how]
+        return max(0, int(changed + 0.5))
+
+    def __str__(self) -> str:
+        return {"times": f"×{self.amount:g}", "plus": f"{self.amount:+g}", "to": f"={self.amount:g}"}[self.how]
+
+
+class Marks(msgspec.Struct, frozen=True):
+    """In waiting tickets: a department with `high` of them is helped by one with fewer than `low`."""
+
+    low: int
+    high: int
+
+    def __str__(self) -> str:
+        return f"{self.low}:{self.high}"
+
+
+class Alternative(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be otherwise; what is None stays as it was."""
+
+    policy: str | None = None
+    agents: tuple[StaffChange, ...] = ()
+    capacity: CapacityChange | None = None
+    merge_threshold: Marks | None = None
+
+    @property
+    def name(self) -> str:
+        """For a person, and as text of the options that ask for it."""
+        parts = [self.policy] if self.policy else []
+        parts += [f"agents {','.join(map(str, self.agents))}"] if self.agents else []
+        parts += [f"capacity {self.capacity}"] if self.capacity else []
+        parts += [f"merge {self.merge_threshold}"] if self.merge_threshold else []
+        return ", ".join(parts) or AS_IT_WAS
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """Replay the tickets opened from `since` on and before `until`, under each alternative.
+
+    `department`, a name or an id: only it is changed and measured, while the rest of the desk runs as it was.
+    `target_minutes`: from the opening until an agent should have the ticket, where the ticket itself says nothing.
+    """
+
+    alternatives: tuple[Alternative, ...]
+    since: datetime | None = None
+    until: datetime | None = None
+    department: str | None = None
+    seed: int = 1
+    target_minutes: Mapping[Priority, int] = {}
+
+    def must_hold(self) -> None:
+        """Refused: UnknownPolicy, SpanBackwards, MarksOutOfOrder, AlternativesOutOfRange, ChangeOutOfRange."""
+        if not 1 <= len(self.alternatives) <= MOST_ALTERNATIVES:
+            raise AlternativesOutOfRange(
+                f"{len(self.alternatives)} alternatives were given; 1 to {MOST_ALTERNATIVES} were expected"
+            )
+        if self.since is not None and self.until is not None and self.since >= self.until:
+            raise SpanBackwards(f"since {self.since.isoformat()} was expected to be before {self.until.isoformat()}")
+        for alternative in self.alternatives:
+            _must_hold(alternative)
+
+
+def _must_hold(alternative: Alternative) -> None:
+    if alternative.policy is not None:
+        must_be_policy(alternative.policy)
+    marks = alternative.merge_threshold
+    if marks is not None and not 0 < marks.low < marks.high:
+        raise MarksOutOfOrder(
+            f"merge threshold low {marks.low} and high {marks.high} were given; 0 < low < high was expected"
+        )
+    capacity = alternative.capacity
+    if capacity is not None and capacity.how != "plus" and capacity.amount <= 0:
+        raise ChangeOutOfRange(f"capacity {capacity} was given; a number above 0 was expected")
+
+
+class AlternativesOutOfRange(InvalidInput):
+    """A simulation compares at least one alternative, and only so many at once."""
+
+
+class SpanBackwards(InvalidInput):
+    """The span has to end after it begins."""
+
+
+class MarksOutOfOrder(InvalidInput):
+    """The low mark has to be below the high mark."""
+
+
+class ChangeOutOfRange(InvalidInput):
+    """The change is out of range."""
+
+
+class StaffingBelowNothing(InvalidInput):
+    """More agents would be taken away than there are."""
+
+
+class NothingToReplay(InvalidInput):
+    """No ticket was opened in the span."""

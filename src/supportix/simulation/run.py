@@ -1,0 +1,188 @@
+"""Answers a question: what happened, the same simulated, and each alternative, measured alike and side by side."""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from itertools import takewhile
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg_pool import AsyncConnectionPool
+
+from supportix.commands.tickets import UnknownDepartment
+from supportix.domain.department import Department
+from supportix.domain.ticket import Priority, Ticket
+from supportix.simulation.engine import Engine
+from supportix.simulation.handling import HandleTimes
+from supportix.simulation.happened import real_meter, real_visits
+from supportix.simulation.helping import Helping
+from supportix.simulation.measuring import Figures, Meter, Visit, Window, figures
+from supportix.simulation.moments import micros
+from supportix.simulation.question import Alternative, NothingToReplay, Question
+from supportix.simulation.reproducing import Reproduction, Span, reproduce
+from supportix.simulation.staffing import Roster, Staffing
+from supportix.simulation.trace import Trace, trace_of
+from supportix.store.log import EventLog, LogEntry
+
+PAGE = 5_000
+
+Progress = Callable[[str, int, int], None]
+"""Told the stage, what is done of it, and its total."""
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One column of the comparison."""
+
+    name: str
+    figures: Figures
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer. It depends on the question and on the log up to `position`, and on nothing else.
+
+    `runs`: what happened, the same simulated, then the alternatives. The second differs from the first by what the
+    simulation leaves out, so alternatives are best held against it.
+    """
+
+    question: Question
+    position: int
+    departments: int
+    sampled_handle_times: int
+    reproduction: Reproduction
+    runs: tuple[Run, ...]
+
+
+async def read_log(pool: AsyncConnectionPool[Any], progress: Progress) -> list[LogEntry]:
+    """The whole log up to its present head. Raises CorruptEvent."""
+    log = EventLog(pool)
+    head = await log.head()
+    entries: list[LogEntry] = []
+    while len(entries) < head:
+        page = await log.after(entries[-1].position if entries else 0, PAGE)
+        if not page:
+            break
+        entries += page
+        progress("reading the log", min(len(entries), head), head)
+    return entries
+
+
+def compare(entries: Sequence[LogEntry], question: Question, progress: Progress) -> Comparison:
+    """Answer a question about a log. Refused: what `Question.must_hold` refuses, UnknownDepartment,
+    StaffingBelowNothing, NothingToReplay.
+    """
+    question.must_hold()
+    desk = Simulated(trace_of(entries), question)
+    span = Span(since=question.since, until=question.until, department_id=desk.window.department_id)
+    progress("reproducing", 0, 1)
+    reproduction = reproduce(entries, span)
+    progress("reproducing", 1, 1)
+    baseline = Alternative()
+    others = [each for each in question.alternatives if each != baseline]
+    runs = [desk.happened()]
+    for name, alternative in [("simulated as it was", baseline), *((each.name, each) for each in others)]:
+        runs.append(desk.run(name, alternative, progress))
+    return Comparison(
+        question=question,
+        position=desk.trace.position,
+        departments=len(desk.departments),
+        sampled_handle_times=desk.times.sampled,
+        reproduction=reproduction,
+        runs=tuple(runs),
+    )
+
+
+class Simulated:
+    """A trace, the window of a question on it, and runs of it. Refused: UnknownDepartment, NothingToReplay."""
+
+    def __init__(self, trace: Trace, question: Question) -> None:
+        self.trace = trace
+        self.times = HandleTimes(trace, question.seed)
+        since = micros(question.since) if question.since else 0
+        until = micros(question.until) if question.until else trace.last_at + 1
+        self._roster = Roster(trace, Window(since, until))
+        chosen = self._department(question.department) if question.department else None
+        self.window = Window(since, until, chosen)
+        self.departments = frozenset([chosen] if chosen else self._roster.names)
+        self._targets = {Priority(each): minutes * 60 for each, minutes in question.target_minutes.items()}
+        self._arrivals = [n for n, ticket in enumerate(trace.tickets) if ticket.stays and self._opens_within(n)]
+        if not self._arrivals:
+            raise NothingToReplay("no ticket was opened in that time; another --since or --until was expected")
+
+    def happened(self) -> Run:
+        until = self.window.until
+        meter = real_meter(self.trace.agent_events, self.window)
+        return self._measured("happened", real_visits(self.trace, until), meter, frozenset())
+
+    def run(self, name: str, alternative: Alternative, progress: Progress) -> Run:
+        """Simulate one alternative. Refused: StaffingBelowNothing, ChangeOutOfRange, UnknownDepartment."""
+        staffing = Staffing(self._roster, alternative, self.departments, self._by_department(alternative))
+        marks = alternative.merge_threshold
+        engine = Engine(self.trace, self.times, self.window, Helping(marks, self._roster.names) if marks else None)
+        self._warm_up(engine, staffing)
+        total = len(self._arrivals)
+        changes = [change for change in self.trace.changes if change.at >= self.window.since]
+        engine.run(staffing.after(changes, self.window.since), self._arrivals, lambda n: progress(name, n, total))
+        progress(name, total, total)
+        added = frozenset(each.agent_id for each in staffing.added)
+        return self._measured(name, engine.visits.values(), engine.meter, added, engine.moved)
+
+    def _warm_up(self, engine: Engine, staffing: Staffing) -> None:
+        """Bring an engine to where the desk really was when the window begins; then change what is to be otherwise."""
+        begun = self.window.since
+        changes = list(takewhile(lambda change: change.at < begun, self.trace.changes))
+        staff = (change for change in changes if change.fact.AGGREGATE is Department)
+        happened = [*staff, *takewhile(lambda change: change.at < begun, self.trace.agent_events)]
+        happened += takewhile(lambda change: change.at < begun, self.trace.claims)
+        happened += staffing.before(changes, begun)
+        for change in sorted(happened, key=lambda each: each[:2]):
+            engine.fold_change(change)
+        for number, ticket in enumerate(self.trace.tickets):
+            place = bisect_left(ticket.stays, begun, key=lambda stay: stay.queued_at) - 1
+            if place >= 0:
+                self._take_up(engine, number, place)
+        for change in changes:
+            if change.fact.AGGREGATE is Ticket:
+                engine.fold_change(change)
+        for change in staffing.beginning(engine.board, begun):
+            engine.fold_change(change)
+
+    def _take_up(self, engine: Engine, number: int, place: int) -> None:
+        """A ticket whose stay of that number is the last one to have begun before the window."""
+        stays = self.trace.tickets[number].stays
+        ended_at = stays[place].ended_at
+        if ended_at is None or ended_at >= self.window.since:
+            engine.resume(number, place)
+        elif place + 1 < len(stays):
+            engine.schedule_return(number, place + 1)
+
+    def _opens_within(self, number: int) -> bool:
+        return self.window.since <= self.trace.tickets[number].stays[0].queued_at < self.window.until
+
+    def _measured(
+        self, name: str, visits: Iterable[Visit], meter: Meter, added: frozenset[UUID], moved: int = 0
+    ) -> Run:
+        chosen = self.window.department_id
+        agents = None if chosen is None else added.union(self._roster.serving.get(chosen, ()))
+        return Run(
+            name=name,
+            figures=figures(self.trace.tickets, visits, meter, self.window, self._targets, agents, moved),
+        )
+
+    def _by_department(self, alternative: Alternative) -> dict[UUID, int]:
+        changes: Counter[UUID] = Counter()
+        for change in alternative.agents:
+            named = [self._department(change.department)] if change.department else None
+            for department_id in named or sorted(self.departments):
+                if named or self._roster.serving[department_id]:
+                    changes[department_id] += change.by
+        return changes
+
+    def _department(self, wanted: str) -> UUID:
+        """By name, whatever its case, or by id. Refused: UnknownDepartment."""
+        names = self._roster.names
+        for department_id, name in names.items():
+            if wanted.casefold() in {name.casefold(), str(department_id)}:
+                return department_id
+        known = ", ".join(sorted(names.values()))
+        raise UnknownDepartment(f"there is no department {wanted!r}; one of these was expected: {known}")
