@@ -45,21 +45,58 @@ def exclusion(agent: Agent) -> str | None:
 
 
 class Pool:
-    """The agents of one department, ordered by its policy. Choosing costs O(log n) in their number."""
+    """The agents of one department, ordered by its policy. Choosing costs O(log n) in their number.
+
+    An agent who has changed is put where it belongs only when the pool is next asked: most changes of an agent who
+    serves many departments are followed by others before that.
+    """
 
     def __init__(self, policy: AssignmentPolicy) -> None:
         self.policy = policy
         self.turns: dict[UUID, int] = {}
         self.members: dict[UUID, Agent] = {}
+        self._changed: dict[UUID, None] = {}
         self._eligible: SortedDict[Key, Candidate] = SortedDict()
         self._keys: dict[UUID, Key] = {}
         self._excluded: dict[UUID, str] = {}
         self._exclusions: Counter[str] = Counter()
 
     def place(self, agent: Agent) -> None:
-        """Put an agent where it belongs now."""
-        self.remove(agent.id)
+        """Take in an agent as it is now."""
         self.members[agent.id] = agent
+        self._changed[agent.id] = None
+
+    def remove(self, agent_id: UUID) -> None:
+        self.members.pop(agent_id, None)
+        self._changed[agent_id] = None
+
+    def follow(self, policy: AssignmentPolicy) -> None:
+        """Order the agents by another policy."""
+        self.policy = policy
+        self._changed.update(dict.fromkeys(self.members))
+
+    def candidate(self, agent: Agent) -> Candidate:
+        return Candidate(AgentId(agent.id), agent.open_work, agent.capacity, self.turns.get(agent.id, 0))
+
+    def settle(self) -> None:
+        """Put every agent who has changed where it belongs now."""
+        for agent_id in self._changed:
+            self._lift_out(agent_id)
+            agent = self.members.get(agent_id)
+            if agent is not None:
+                self._put_in(agent)
+        self._changed.clear()
+
+    def has_free_agent(self) -> bool:
+        self.settle()
+        return bool(self._eligible)
+
+    def first(self, count: int) -> list[Candidate]:
+        """The first few in the policy's order; the first of them is the one to choose."""
+        self.settle()
+        return [self._eligible.values()[n] for n in range(min(count, len(self._eligible)))]
+
+    def _put_in(self, agent: Agent) -> None:
         reason = exclusion(agent)
         if reason is not None:
             self._excluded[agent.id] = reason
@@ -70,30 +107,13 @@ class Pool:
         self._keys[agent.id] = key
         self._eligible[key] = candidate
 
-    def remove(self, agent_id: UUID) -> None:
-        self.members.pop(agent_id, None)
+    def _lift_out(self, agent_id: UUID) -> None:
         key = self._keys.pop(agent_id, None)
         if key is not None:
             del self._eligible[key]
         reason = self._excluded.pop(agent_id, None)
         if reason is not None:
             self._exclusions[reason] -= 1
-
-    def follow(self, policy: AssignmentPolicy) -> None:
-        """Order the agents by another policy."""
-        self.policy = policy
-        for agent in list(self.members.values()):
-            self.place(agent)
-
-    def candidate(self, agent: Agent) -> Candidate:
-        return Candidate(AgentId(agent.id), agent.open_work, agent.capacity, self.turns.get(agent.id, 0))
-
-    def has_free_agent(self) -> bool:
-        return bool(self._eligible)
-
-    def first(self, count: int) -> list[Candidate]:
-        """The first few in the policy's order; the first of them is the one to choose."""
-        return [self._eligible.values()[n] for n in range(min(count, len(self._eligible)))]
 
     def reasons(self, based_on: int) -> Reasons:
         """Why the first agent is chosen. At least one is eligible."""
@@ -256,8 +276,8 @@ class DispatchBoard:
         if not isinstance(agent, Agent):
             raise TypeError(f"stream {event.originator_id} is not an agent's")
         self.agents[agent.id] = agent
-        for department_id in former:
-            if department_id not in agent.department_ids:
+        if agent.department_ids is not former:
+            for department_id in set(former).difference(agent.department_ids):
                 self.pool(department_id).remove(agent.id)
         self._place(agent)
 
