@@ -17,6 +17,7 @@ from supportix.cli import (
     parked,
     partitions,
     serving,
+    simulate,
     state,
     status,
     up,
@@ -67,6 +68,7 @@ for _command in (
     history.audit,
     history.rebuild,
     state.state,
+    simulate.simulate,
     parked.parked,
     configuration.config,
 ):
