@@ -29,6 +29,7 @@ from supportix.api.routes import (
     histories,
     projections,
     queues,
+    simulations,
     ticket_opening,
     ticket_reads,
     tickets,
@@ -52,6 +53,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *accounts.ENDPOINTS,
     *events.ENDPOINTS,
     *projections.ENDPOINTS,
+    *simulations.ENDPOINTS,
 )
 
 

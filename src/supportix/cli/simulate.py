@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--policy", "policies", multiple=True, help="Give out the tickets by this policy.")
-@click.option("--agents", multiple=True, metavar="[NAME:]±N", help="So many agents more or fewer: +2, -1, 'Billing:+2'.")
+@click.option(
+    "--agents", multiple=True, metavar="[NAME:]±N", help="So many agents more or fewer: +2, -1, 'Billing:+2'."
+)
 @click.option("--capacity", "capacities", multiple=True, metavar="×N|=N|+N", help="Another capacity of each agent.")
 @click.option(
     "--merge-threshold", "marks", multiple=True, metavar="[LOW:]HIGH", help="Waiting tickets at which others help out."
@@ -140,7 +142,9 @@ def reproduced(reproduction: Reproduction) -> str:
 def rows(comparison: Comparison) -> list[Sequence[str]]:
     """What is compared, a line each, with a cell for each run."""
     runs = [run.figures for run in comparison.runs]
-    priorities = [each for each in ("urgent", "high", "normal", "low") if any(each in run.queue_seconds for run in runs)]
+    priorities = [
+        each for each in ("urgent", "high", "normal", "low") if any(each in run.queue_seconds for run in runs)
+    ]
     lines = [
         ("tickets opened", [f"{run.tickets:,}" for run in runs]),
         ("taken by an agent", [f"{run.taken:,}" for run in runs]),
@@ -151,7 +155,10 @@ def rows(comparison: Comparison) -> list[Sequence[str]]:
         ("wait, p99", [duration(run.waits.p99) for run in runs]),
         ("targets broken", [_breaches(run.breaches, run.with_target) for run in runs]),
         *(
-            (f"in queues, {each}", [duration(run.queue_seconds[each]) if each in run.queue_seconds else "" for run in runs])
+            (
+                f"in queues, {each}",
+                [duration(run.queue_seconds[each]) if each in run.queue_seconds else "" for run in runs],
+            )
             for each in priorities
         ),
         ("utilisation", [f"{run.utilisation:.1%}" for run in runs]),

@@ -20,8 +20,8 @@ from supportix.domain.ids import AgentId, DepartmentId, TicketId
 from supportix.domain.ticket import AssignedBy, TicketAssigned, TicketTransferred
 from supportix.policies.dispatch import DispatchBoard
 from supportix.simulation.handling import HandleTimes
-from supportix.simulation.measuring import Meter, Visit, Window
 from supportix.simulation.helping import Helping
+from supportix.simulation.measuring import Meter, Visit, Window
 from supportix.simulation.moments import moment
 from supportix.simulation.trace import Change, Trace
 
@@ -245,4 +245,3 @@ class Engine:
 
     def _schedule(self, at: int, turn: Turn, number: int, place: int) -> None:
         heapq.heappush(self._agenda, (at, turn, number, place))
-

@@ -38,7 +38,7 @@ class Helping:
         found = []
         for move in moves(self._loads(board, cooling), self._marks):
             waiting = [each for each in board.waiting.values() if each.department_id == move.source_id]
-            oldest = sorted(waiting, key=lambda each: (each.opened_at, each.ticket_id))[: move.count]
+            oldest = sorted(waiting, key=lambda each: (each.opened_at, each.ticket_id))[: move.tickets]
             found += [(each, DepartmentId(move.target_id)) for each in oldest]
             self._helped_at[move.source_id] = now
         return found

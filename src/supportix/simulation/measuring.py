@@ -197,9 +197,7 @@ class _Tally:
             ),
             breaches=self._breaches if self._with_target else None,
             with_target=self._with_target,
-            queue_seconds={
-                priority: sum(spent) / len(spent) for priority, spent in self._queues.items() if spent
-            },
+            queue_seconds={priority: sum(spent) / len(spent) for priority, spent in self._queues.items() if spent},
             assignments=self._assignments,
             reassignments=self._reassignments,
             utilisation=utilisation,

@@ -130,4 +130,8 @@ def _unit(longest: float) -> tuple[str, int]:
 
 def _without_date(path: Path) -> dict[str, None]:
     """So that equal answers make equal files."""
-    return {"Software": None} if path.suffix.lower() == ".png" else {"CreationDate" if path.suffix.lower() == ".pdf" else "Date": None}
+    return (
+        {"Software": None}
+        if path.suffix.lower() == ".png"
+        else {"CreationDate" if path.suffix.lower() == ".pdf" else "Date": None}
+    )

@@ -3,36 +3,38 @@
 Refuses what can't be meant: a span that ends before it begins, a policy that isn't there, merge marks out of order.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from supportix.commands.departments import must_be_policy
 from supportix.domain.errors import InvalidInput
 from supportix.domain.ticket import Priority
 
 MOST_ALTERNATIVES = 12
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+Named = Annotated[str, Meta(min_length=1, max_length=100, pattern="^[^\\u0000]*$")]
 AS_IT_WAS = "as it was"
 
 
-class StaffChange(msgspec.Struct, frozen=True):
+class StaffChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """So many agents more, or fewer where `by` is negative. `department` None: in each that has agents."""
 
-    by: int
-    department: str | None = None
+    by: Annotated[int, Meta(ge=-10_000, le=10_000)]
+    department: Named | None = None
     """A name or an id."""
 
     def __str__(self) -> str:
         return f"{self.department}:{self.by:+d}" if self.department else f"{self.by:+d}"
 
 
-class CapacityChange(msgspec.Struct, frozen=True):
+class CapacityChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Another capacity for every agent: `times` the present one, `plus` so many places, or `to` this number."""
 
     how: Literal["times", "plus", "to"]
-    amount: float
+    amount: Annotated[float, Meta(ge=-10_000, le=10_000)]
 
     def of(self, capacity: int) -> int:
         """Rounded to whole places, half up; never below 0."""
@@ -43,21 +45,21 @@ class CapacityChange(msgspec.Struct, frozen=True):
         return {"times": f"×{self.amount:g}", "plus": f"{self.amount:+g}", "to": f"={self.amount:g}"}[self.how]
 
 
-class Marks(msgspec.Struct, frozen=True):
+class Marks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """In waiting tickets: a department with `high` of them is helped by one with fewer than `low`."""
 
-    low: int
-    high: int
+    low: Annotated[int, Meta(ge=0, le=1_000_000, examples=[5])]
+    high: Annotated[int, Meta(ge=0, le=1_000_000, examples=[20])]
 
     def __str__(self) -> str:
         return f"{self.low}:{self.high}"
 
 
-class Alternative(msgspec.Struct, frozen=True, kw_only=True):
+class Alternative(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is to be otherwise; what is None stays as it was."""
 
-    policy: str | None = None
-    agents: tuple[StaffChange, ...] = ()
+    policy: Annotated[str, Meta(max_length=50, pattern="^[a-z_]+$", examples=["least_busy"])] | None = None
+    agents: Annotated[tuple[StaffChange, ...], Meta(max_length=100)] = ()
     capacity: CapacityChange | None = None
     merge_threshold: Marks | None = None
 
@@ -71,19 +73,19 @@ class Alternative(msgspec.Struct, frozen=True, kw_only=True):
         return ", ".join(parts) or AS_IT_WAS
 
 
-class Question(msgspec.Struct, frozen=True, kw_only=True):
+class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Replay the tickets opened from `since` on and before `until`, under each alternative.
 
     `department`, a name or an id: only it is changed and measured, while the rest of the desk runs as it was.
     `target_minutes`: from the opening until an agent should have the ticket, where the ticket itself says nothing.
     """
 
-    alternatives: tuple[Alternative, ...]
-    since: datetime | None = None
-    until: datetime | None = None
-    department: str | None = None
-    seed: int = 1
-    target_minutes: Mapping[Priority, int] = {}
+    alternatives: Annotated[tuple[Alternative, ...], Meta(min_length=1, max_length=MOST_ALTERNATIVES)]
+    since: Annotated[datetime, Meta(tz=True)] | None = None
+    until: Annotated[datetime, Meta(tz=True)] | None = None
+    department: Named | None = None
+    seed: Annotated[int, Meta(ge=-(2**53), le=2**53)] = 1
+    target_minutes: dict[Priority, Count] = {}
 
     def must_hold(self) -> None:
         """Refused: UnknownPolicy, SpanBackwards, MarksOutOfOrder, AlternativesOutOfRange, ChangeOutOfRange."""

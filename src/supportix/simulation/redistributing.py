@@ -24,11 +24,11 @@ class Load(NamedTuple):
 
 
 class Move(NamedTuple):
-    """The `count` oldest waiting tickets of the source go to the target."""
+    """So many of the source's waiting tickets, the oldest, go to the target."""
 
     source_id: UUID
     target_id: UUID
-    count: int
+    tickets: int
 
 
 def moves(loads: Sequence[Load], marks: Marks) -> list[Move]:

@@ -53,17 +53,19 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     runs: tuple[Run, ...]
 
 
-async def read_log(pool: AsyncConnectionPool[Any], progress: Progress) -> list[LogEntry]:
-    """The whole log up to its present head. Raises CorruptEvent."""
+async def read_log(pool: AsyncConnectionPool[Any], progress: Progress, until: int | None = None) -> list[LogEntry]:
+    """The log up to a position, or to its present head. Raises CorruptEvent."""
     log = EventLog(pool)
-    head = await log.head()
+    head = await log.head() if until is None else until
     entries: list[LogEntry] = []
-    while len(entries) < head:
-        page = await log.after(entries[-1].position if entries else 0, PAGE)
+    position = 0
+    while position < head:
+        page = await log.after(position, min(PAGE, head - position))
         if not page:
             break
         entries += page
-        progress("reading the log", min(len(entries), head), head)
+        position = page[-1].position
+        progress("reading the log", position, head)
     return entries
 
 
@@ -77,11 +79,17 @@ def compare(entries: Sequence[LogEntry], question: Question, progress: Progress)
     progress("reproducing", 0, 1)
     reproduction = reproduce(entries, span)
     progress("reproducing", 1, 1)
-    baseline = Alternative()
-    others = [each for each in question.alternatives if each != baseline]
-    runs = [desk.happened()]
-    for name, alternative in [("simulated as it was", baseline), *((each.name, each) for each in others)]:
-        runs.append(desk.run(name, alternative, progress))
+    for alternative in question.alternatives:
+        desk.staffing(alternative)  # What can't be is refused before anything is simulated.
+    as_it_was = desk.run("simulated as it was", Alternative(), progress)
+    runs = [desk.happened(), as_it_was]
+    for alternative in question.alternatives:
+        if alternative == Alternative():
+            continue
+        if desk.changes_nothing(alternative):
+            runs.append(msgspec.structs.replace(as_it_was, name=alternative.name))
+        else:
+            runs.append(desk.run(alternative.name, alternative, progress))
     return Comparison(
         question=question,
         position=desk.trace.position,
@@ -116,7 +124,7 @@ class Simulated:
 
     def run(self, name: str, alternative: Alternative, progress: Progress) -> Run:
         """Simulate one alternative. Refused: StaffingBelowNothing, ChangeOutOfRange, UnknownDepartment."""
-        staffing = Staffing(self._roster, alternative, self.departments, self._by_department(alternative))
+        staffing = self.staffing(alternative)
         marks = alternative.merge_threshold
         engine = Engine(self.trace, self.times, self.window, Helping(marks, self._roster.names) if marks else None)
         self._warm_up(engine, staffing)
@@ -126,6 +134,14 @@ class Simulated:
         progress(name, total, total)
         added = frozenset(each.agent_id for each in staffing.added)
         return self._measured(name, engine.visits.values(), engine.meter, added, engine.moved)
+
+    def staffing(self, alternative: Alternative) -> Staffing:
+        """Refused: StaffingBelowNothing, ChangeOutOfRange, UnknownDepartment."""
+        return Staffing(self._roster, alternative, self.departments, self._by_department(alternative))
+
+    def changes_nothing(self, alternative: Alternative) -> bool:
+        """Whether things were so anyway, such as a policy that every department had."""
+        return alternative.merge_threshold is None and self.staffing(alternative).is_as(self.trace.changes)
 
     def _warm_up(self, engine: Engine, staffing: Staffing) -> None:
         """Bring an engine to where the desk really was when the window begins; then change what is to be otherwise."""

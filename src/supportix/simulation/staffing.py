@@ -24,7 +24,7 @@ from supportix.domain.agent import (
     Availability,
 )
 from supportix.domain.aggregate import Fact
-from supportix.domain.department import AssignmentPolicyChanged, Department, DepartmentCreated, DepartmentRenamed
+from supportix.domain.department import AssignmentPolicyChanged, DepartmentCreated, DepartmentRenamed
 from supportix.domain.ids import AgentId, DepartmentId
 from supportix.policies.dispatch import DispatchBoard
 from supportix.simulation.measuring import Window
@@ -113,6 +113,10 @@ class Staffing:
             self._like.setdefault(added.like, []).append(added)
         if self._capacity is not None:
             self._must_fit(self._capacity.of(capacity) for capacity in roster.capacity.values())
+
+    def is_as(self, changes: Iterable[Change]) -> bool:
+        """Whether nothing is otherwise than in these changes, which are all of the log's."""
+        return not self.added and all(self._changed(each.stream_id, each.fact) == each.fact for each in changes)
 
     def before(self, changes: Iterable[Change], begun: int) -> Iterator[Change]:
         """What is new of the added agents up to the beginning of the window, where all else is as it was."""
@@ -209,4 +213,3 @@ class Staffing:
         largest = max(capacities, default=0)
         if largest > CAPACITY_LIMIT:
             raise ChangeOutOfRange(f"an agent would have {largest} places; at most {CAPACITY_LIMIT} were expected")
-

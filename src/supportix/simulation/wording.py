@@ -62,12 +62,10 @@ def alternatives(
     policies: tuple[str, ...], agents: tuple[str, ...], capacities: tuple[str, ...], marks: tuple[str, ...]
 ) -> tuple[Alternative, ...]:
     """Every combination of what was given, each option at least once. Refused: WordingUnclear."""
-    combined = product(
-        policies or (None,),
-        [staff_changes(text) for text in agents] or [()],
-        [capacity_change(text) for text in capacities] or [None],
-        [merge_marks(text) for text in marks] or [None],
-    )
+    staffs: list[tuple[StaffChange, ...]] = [staff_changes(text) for text in agents] or [()]
+    changes: list[CapacityChange | None] = [capacity_change(text) for text in capacities] or [None]
+    thresholds: list[Marks | None] = [merge_marks(text) for text in marks] or [None]
+    combined = product(policies or (None,), staffs, changes, thresholds)
     return tuple(
         Alternative(policy=policy, agents=staff, capacity=capacity, merge_threshold=mark)
         for policy, staff, capacity, mark in combined
