@@ -1,4 +1,4 @@
-"""A worker for the API's tests, as a process of its own: keeps the read models up and gives out tickets."""
+"""A worker for the API's tests, as a process of its own: keeps the read models up, gives out tickets, simulates."""
 
 import asyncio
 
@@ -7,6 +7,8 @@ from supportix.processes.assigner import Assigner
 from supportix.processes.worker import work
 from supportix.projections.runner import ProjectionRunner
 from supportix.settings import load_settings
+from supportix.simulation.jobs import SimulationJobs
+from supportix.simulation.process import Simulations
 from supportix.store.leases import Leases
 
 
@@ -16,6 +18,9 @@ async def main() -> None:
             {
                 "assigner": lambda fence: Assigner(core.desk, core.committer, core.feed, fence, utc_now).run(),
                 "projections": lambda fence: ProjectionRunner(core.pool, core.feed, fence).run(),
+                "simulations": lambda fence: Simulations(
+                    SimulationJobs(core.pool), str(core.pool.conninfo), fence
+                ).run(),
             },
             Leases(core.pool, "tests"),
         )

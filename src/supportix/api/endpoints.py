@@ -107,8 +107,9 @@ def query(
 def action(
     method: str, path: str, *, needs: Needs, tag: str, status: int = 200, refusals: tuple[type[Refusal], ...] = ()
 ) -> Declare:
-    """Declare what neither reads nor writes the log. Its handler returns the answer, or None where there is none; what it
-    has only begun, as an Accepted.
+    """Declare what neither reads nor writes the log. Its handler returns the answer, or None where there is none.
+
+    What it has only begun it returns as an Accepted.
     """
 
     def declare(handle: Handler) -> Endpoint:

@@ -65,7 +65,7 @@ class Engine:
         self._position = 0
 
     def fold_change(self, change: Change) -> None:
-        """Take in what happens to a department or an agent, to a waiting ticket's priority, or an earlier assignment."""
+        """Take in what happens to a department or an agent, to a waiting ticket's priority, or an old claim."""
         kind = change.fact.AGGREGATE
         if kind is Agent:
             self._fold_agent(change.stream_id, change.fact, change.at)

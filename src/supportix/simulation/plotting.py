@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,34 +71,36 @@ def title(comparison: Comparison) -> str:
 
 
 def panels_of(comparison: Comparison) -> Sequence[Panel]:
-    """What there is to show; a priority without tickets isn't shown, nor are targets that nobody named."""
+    """What there is to show: nothing that no run has, such as a priority without tickets."""
     runs = [run.figures for run in comparison.runs]
-    waits = [run.waits.p99 for run in runs]
-    unit, seconds = _unit(max(waits, default=0.0))
     panels = [
-        Panel("Wait, median", lambda run: run.waits.p50 / seconds, unit),
-        Panel("Wait, 90th percentile", lambda run: run.waits.p90 / seconds, unit),
-        Panel("Wait, 99th percentile", lambda run: run.waits.p99 / seconds, unit),
+        _time("Wait, median", runs, lambda run: run.waits.p50),
+        _time("Wait, 90th percentile", runs, lambda run: run.waits.p90),
+        _time("Wait, 99th percentile", runs, lambda run: run.waits.p99),
         Panel("Utilisation", lambda run: run.utilisation * 100, "%"),
         Panel("Gini of load", lambda run: run.gini, ""),
-        Panel("Reassignments", lambda run: run.reassignments, ""),
     ]
-    if any(run.breaches is not None for run in runs):
-        panels.append(Panel("Targets broken", lambda run: run.breaches, ""))
+    counts = (
+        Panel("Targets broken", lambda run: run.breaches, ""),
+        Panel("Still waiting at the end", lambda run: run.waiting, ""),
+        Panel("Reassignments", lambda run: run.reassignments, ""),
+        Panel("Moved by merges", lambda run: run.moved, ""),
+    )
+    panels += [panel for panel in counts if any(panel.value(run) for run in runs)]
     for priority in _PRIORITIES:
-        spent = [run.queue_seconds[priority] for run in runs if priority in run.queue_seconds]
-        if spent:
-            panels.append(_in_queues(priority, max(spent)))
+        if any(run.queue_seconds.get(priority) for run in runs):
+            panels.append(_time(f"Time in queues, {priority}", runs, partial(_in_queues, priority)))
     return panels
 
 
-def _in_queues(priority: str, longest: float) -> Panel:
-    unit, seconds = _unit(longest)
+def _in_queues(priority: str, run: Figures) -> float:
+    return run.queue_seconds.get(priority, 0.0)
 
-    def value(run: Figures) -> float | None:
-        return run.queue_seconds[priority] / seconds if priority in run.queue_seconds else None
 
-    return Panel(f"Time in queues, {priority}", value, unit)
+def _time(title: str, runs: Sequence[Figures], seconds: Callable[[Figures], float]) -> Panel:
+    """In the unit that fits its longest bar."""
+    unit, length = _unit(max(map(seconds, runs)))
+    return Panel(title, lambda run: seconds(run) / length, unit)
 
 
 def _draw_panel(axes: "Axes", panel: Panel, comparison: Comparison, *, named: bool) -> None:
@@ -109,8 +112,7 @@ def _draw_panel(axes: "Axes", panel: Panel, comparison: Comparison, *, named: bo
     axes.set_title(f"{panel.title}{f' ({panel.unit})' if panel.unit else ''}", loc="left", fontsize=10)
     axes.set_yticks(places, [run.name if named else "" for run in comparison.runs], fontsize=9)
     axes.invert_yaxis()
-    axes.margins(x=0.18)
-    axes.set_xlim(left=0)
+    axes.set_xlim(0, max(values) * 1.18 or 1.0)
     axes.tick_params(axis="x", labelsize=8)
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right"]].set_visible(False)

@@ -58,11 +58,11 @@ class Simulations:
             if ended is not None:
                 await self._end(order, ended)
         finally:
-            process.stdin.close()
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     process.terminate()
-                await asyncio.wait({asyncio.ensure_future(process.wait())}, timeout=STOP_SECONDS)
+            # Reads what is left in the pipe, too, or it would stay open.
+            await asyncio.wait({asyncio.ensure_future(process.communicate())}, timeout=STOP_SECONDS)
 
     async def _follow(self, order: Order, lines: asyncio.StreamReader) -> Ended | None:
         """Pass on what it tells until it has ended; None where the simulation was removed meanwhile."""

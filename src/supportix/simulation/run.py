@@ -123,7 +123,13 @@ class Simulated:
         return self._measured("happened", real_visits(self.trace, until), meter, frozenset())
 
     def run(self, name: str, alternative: Alternative, progress: Progress) -> Run:
-        """Simulate one alternative. Refused: StaffingBelowNothing, ChangeOutOfRange, UnknownDepartment."""
+        """Simulate one alternative and measure it. Refused: as `staffing` says."""
+        engine = self.simulate(name, alternative, progress)
+        added = frozenset(each.agent_id for each in self.staffing(alternative).added)
+        return self._measured(name, engine.visits.values(), engine.meter, added, engine.moved)
+
+    def simulate(self, name: str, alternative: Alternative, progress: Progress) -> Engine:
+        """Run one alternative to the window's end. Refused: as `staffing` says."""
         staffing = self.staffing(alternative)
         marks = alternative.merge_threshold
         engine = Engine(self.trace, self.times, self.window, Helping(marks, self._roster.names) if marks else None)
@@ -132,8 +138,7 @@ class Simulated:
         changes = [change for change in self.trace.changes if change.at >= self.window.since]
         engine.run(staffing.after(changes, self.window.since), self._arrivals, lambda n: progress(name, n, total))
         progress(name, total, total)
-        added = frozenset(each.agent_id for each in staffing.added)
-        return self._measured(name, engine.visits.values(), engine.meter, added, engine.moved)
+        return engine
 
     def staffing(self, alternative: Alternative) -> Staffing:
         """Refused: StaffingBelowNothing, ChangeOutOfRange, UnknownDepartment."""
