@@ -9,8 +9,6 @@ from supportix.policies.dispatch import DispatchBoard
 
 def face(board: DispatchBoard) -> dict[str, Any]:
     """Equal for two boards that decide alike from here on. Pools of which nothing is known don't count."""
-    for pool in board._pools.values():
-        pool.settle()
     return {
         "position": board.position,
         "departments": {key: msgspec.to_builtins(each) for key, each in board.departments.items()},

@@ -18,7 +18,8 @@ def asks(person: Person, body: Json = ROUND_ROBIN) -> Json:
     return asked
 
 
-def test_a_simulation_is_followed_to_its_result(supervisor: Person, a_closed_ticket: Json):
+@pytest.mark.usefixtures("a_closed_ticket")
+def test_a_simulation_is_followed_to_its_result(supervisor: Person):
     asked = asks(supervisor, ROUND_ROBIN | {"target_minutes": {"normal": 60}})
     assert (asked["status"], asked["done"], asked["why"]) == ("waiting", 0, None)
     found = supervisor.sees(f"/simulations/{asked['simulation_id']}", status="done")
@@ -31,7 +32,8 @@ def test_a_simulation_is_followed_to_its_result(supervisor: Person, a_closed_tic
     assert found["requested_by"] == supervisor.id
 
 
-def test_what_the_log_does_not_know_is_told_by_the_job(admin: Person, a_closed_ticket: Json):
+@pytest.mark.usefixtures("a_closed_ticket")
+def test_what_the_log_does_not_know_is_told_by_the_job(admin: Person):
     asked = asks(admin, {"alternatives": [{"agents": [{"by": 1, "department": "Nowhere at all"}]}]})
     found = admin.sees(f"/simulations/{asked['simulation_id']}", status="refused")
     assert found["result"] is None

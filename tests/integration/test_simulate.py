@@ -1,11 +1,11 @@
-"""`supportix simulate`: what it prints, what it draws, what it refuses in one line, and that it leaves nothing behind."""
+"""`supportix simulate`: what it prints, draws and refuses in one line, and that it leaves nothing behind."""
 
 import json
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import psycopg
 import pytest
@@ -80,7 +80,7 @@ def test_the_picture_names_every_run_and_is_the_same_at_every_run(cli: Cli, tmp_
         cli.shows("simulate", "--policy", "round_robin", "--capacity", "=1", "--plot", str(picture))
     assert pictures[0].read_bytes() == pictures[1].read_bytes()
     assert pictures[0].read_bytes().startswith(b"\x89PNG")
-    drawn = ElementTree.parse(pictures[2])  # noqa: S314 - our own file.
+    drawn = ET.parse(pictures[2])  # noqa: S314 - our own file.
     assert drawn.getroot().tag.endswith("svg")
     text = pictures[2].read_text()
     for title in ("round_robin, capacity =1", "Wait, median", "Gini of load"):

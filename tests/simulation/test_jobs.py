@@ -157,7 +157,7 @@ async def test_a_replaced_owner_writes_nothing(core: Core, jobs: SimulationJobs)
     assert (await jobs.one(asked.simulation_id)).stage == "stage"
 
 
-async def test_only_so_many_may_wait(core: Core, jobs: SimulationJobs, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_so_many_may_wait(jobs: SimulationJobs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeping, "MOST_UNFINISHED", 2)
     first = await jobs.ask(ROUND_ROBIN, ASKER, utc_now())
     await jobs.ask(ROUND_ROBIN, ASKER, utc_now())

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     "targets",
     multiple=True,
     metavar="PRIORITY=N",
-    help="From the opening until an agent has the ticket, where it has no target itself.",
+    help="From the opening to the resolution, for tickets that have no target of their own.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="For handle times that the history doesn't tell.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")

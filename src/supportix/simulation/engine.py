@@ -12,12 +12,15 @@ from enum import IntEnum
 from itertools import count
 from uuid import UUID
 
+import msgspec
+
 from supportix.domain.agent import Agent, WorkReleased
 from supportix.domain.aggregate import DomainEvent, Fact
+from supportix.domain.demand import NO_DEMAND, stored_demand
 from supportix.domain.department import Department
 from supportix.domain.errors import Refusal
 from supportix.domain.ids import AgentId, DepartmentId, TicketId
-from supportix.domain.ticket import AssignedBy, TicketAssigned, TicketTransferred
+from supportix.domain.ticket import AssignedBy, TicketAssigned, TicketQueued, TicketTransferred
 from supportix.policies.dispatch import DispatchBoard
 from supportix.simulation.handling import HandleTimes
 from supportix.simulation.helping import Helping
@@ -27,6 +30,8 @@ from supportix.simulation.trace import Change, Trace
 
 DECISIONS_AT_ONCE = 1_000
 TOLD_EVERY_TICKETS = 500
+BY_HAND = frozenset({AssignedBy.PERSON, AssignedBy.PULL})
+"""Who chose, where no policy would have been asked."""
 _FIRST_VERSION = 1_000_000_000
 """Versions of simulated ticket events are above all real ones."""
 
@@ -45,7 +50,15 @@ class Turn(IntEnum):
 class Engine:
     """One run. `visits` holds every stay that began within it."""
 
-    def __init__(self, trace: Trace, times: HandleTimes, window: Window, helping: Helping | None = None) -> None:
+    def __init__(
+        self,
+        trace: Trace,
+        times: HandleTimes,
+        window: Window,
+        helping: Helping | None = None,
+        remembering: frozenset[UUID] = frozenset(),
+    ) -> None:
+        """`remembering`: departments whose policy goes by who last had a ticket of the same customer."""
         self.board = DispatchBoard()
         self.visits: dict[tuple[int, int], Visit] = {}
         self.meter = Meter(window)
@@ -54,6 +67,8 @@ class Engine:
         self.moved = 0
         """Waiting tickets that went to another department, since that one could help."""
         self._helping = helping
+        self._remembering = remembering
+        self._previous: dict[tuple[UUID, UUID], AgentId] = {}
         self._trace = trace
         self._times = times
         self._window = window
@@ -72,7 +87,11 @@ class Engine:
         elif kind is Department:
             known = self.board.departments.get(change.stream_id)
             self._fold(DomainEvent(change.stream_id, known.version + 1 if known else 1, change.fact))
-        elif isinstance(change.fact, TicketAssigned) or change.stream_id in self.board.waiting:
+        elif isinstance(change.fact, TicketAssigned):
+            requester_id = self._trace.tickets[self._numbers[change.stream_id]].requester_id
+            self._previous[requester_id, change.fact.department_id] = change.fact.agent_id
+            self._fold(DomainEvent(change.stream_id, next(self._versions), change.fact))
+        elif change.stream_id in self.board.waiting:
             self._fold(DomainEvent(change.stream_id, next(self._versions), change.fact))
 
     def resume(self, number: int, place: int) -> None:
@@ -80,7 +99,7 @@ class Engine:
         stay = self._trace.tickets[number].stays[place]
         begun = self._window.since
         self._places[number] = place
-        self.visits[number, place] = Visit(number, place, stay.queued_at, stay.taken_at, stay.agent_id)
+        self.visits[number, place] = Visit(number, place, stay.queued_at, stay.taken_at, stay.agent_id, None)
         if stay.taken_at is not None and stay.taken_at < begun and stay.agent_id is not None:
             self._holders[number] = stay.agent_id
             self._schedule(stay.taken_at + self._times.of(number, place), Turn.END, number, place)
@@ -143,12 +162,20 @@ class Engine:
         ticket = self._trace.tickets[number]
         stay = ticket.stays[place]
         self._places[number] = place
-        self.visits[number, place] = Visit(number, place, now, None, None)
-        self._fold(DomainEvent(ticket.id, next(self._versions), stay.queued))
+        self.visits[number, place] = Visit(number, place, now, None, None, None)
+        queued = self._remembered(number, stay.queued) if stay.department_id in self._remembering else stay.queued
+        self._fold(DomainEvent(ticket.id, next(self._versions), queued))
         if stay.left_after is not None:
             self._schedule(now + stay.left_after, Turn.END, number, place)
-        elif stay.taken_by is AssignedBy.PERSON and stay.taken_at is not None:
+        elif stay.taken_by in BY_HAND and stay.taken_at is not None:
             self._schedule(now + stay.taken_at - stay.queued_at, Turn.BY_HAND, number, place)
+
+    def _remembered(self, number: int, queued: TicketQueued) -> TicketQueued:
+        """Waiting for the agent who last had a ticket of its customer in this department."""
+        requester_id = self._trace.tickets[number].requester_id
+        previous = self._previous.get((requester_id, queued.waits_in))
+        demand = msgspec.structs.replace(queued.demand or NO_DEMAND, preferred_agent_id=previous)
+        return msgspec.structs.replace(queued, demand=stored_demand(demand))
 
     def _end(self, number: int, place: int, now: int) -> None:
         ticket = self._trace.tickets[number]
@@ -156,8 +183,8 @@ class Engine:
         holder = self._holders.pop(number, None)
         if holder is not None:
             self._fold_agent(holder, WorkReleased(occurred_at=moment(now), ticket_id=TicketId(ticket.id)), now)
-        else:
-            self.visits[number, place] = self.visits[number, place]._replace(left_at=now)
+        visit = self.visits[number, place]
+        self.visits[number, place] = visit._replace(left_at=now if holder is None else visit.left_at, ended_at=now)
         following = ticket.stays[place + 1] if place + 1 < len(ticket.stays) else None
         if following is not None and stay.ended_at == following.queued_at:
             self._queue(number, place + 1, now)
@@ -176,8 +203,11 @@ class Engine:
         if waiting is None or agent is None or agent_id is None or self._places[number] != place:
             self.overtaken += 1
             return
+        give = agent.copy().force if ticket.stays[place].forced else agent.copy().reserve
         try:
-            reserving = agent.copy().reserve(TicketId(ticket.id), waiting.department_id, at=moment(now))
+            reserving = give(
+                TicketId(ticket.id), waiting.department_id, at=moment(now), requirement=waiting.requirement
+            )
         except Refusal:
             self.overtaken += 1
             return
@@ -217,6 +247,7 @@ class Engine:
                 to_department_id=target_id,
                 priority=waiting.priority,
                 opened_at=waiting.opened_at,
+                demand=stored_demand(waiting.demand),
             )
             self._fold(DomainEvent(waiting.ticket_id, next(self._versions), moved))
         self.moved += len(moves)
@@ -230,8 +261,10 @@ class Engine:
         number = self._numbers[ticket_id]
         place = self._places[number]
         self._holders[number] = agent_id
+        ticket = self._trace.tickets[number]
+        self._previous[ticket.requester_id, ticket.stays[place].department_id] = AgentId(agent_id)
         self.visits[number, place] = self.visits[number, place]._replace(left_at=now, agent_id=agent_id)
-        if self._trace.tickets[number].stays[place].left_after is None:
+        if ticket.stays[place].left_after is None:
             self._schedule(now + self._times.of(number, place), Turn.END, number, place)
 
     def _fold_agent(self, agent_id: UUID, fact: Fact, now: int) -> None:

@@ -18,7 +18,8 @@ def real_visits(trace: Trace, until: int) -> Iterator[Visit]:
             if left_at is not None and left_at >= until:
                 left_at = None
             taken_by = stay.agent_id if left_at is not None and stay.taken_at is not None else None
-            yield Visit(number, place, stay.queued_at, left_at, taken_by)
+            ended_at = stay.ended_at if stay.ended_at is not None and stay.ended_at < until else None
+            yield Visit(number, place, stay.queued_at, left_at, taken_by, ended_at)
 
 
 def real_meter(changes: Iterable[Change], window: Window) -> Meter:

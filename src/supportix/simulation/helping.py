@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Collection
 from uuid import UUID
 
+from supportix.domain.agent import Availability
 from supportix.domain.ids import DepartmentId
 from supportix.domain.ticket import WaitingTicket
-from supportix.policies.dispatch import DispatchBoard, exclusion
+from supportix.policies.dispatch import DispatchBoard
 from supportix.simulation.moments import MINUTE
 from supportix.simulation.question import Marks
 from supportix.simulation.redistributing import Load, moves
@@ -47,7 +48,7 @@ class Helping:
         free: Counter[UUID] = Counter()
         places: Counter[UUID] = Counter()
         for agent in board.agents.values():
-            if exclusion(agent) in {None, "at capacity"}:
+            if agent.availability is Availability.ONLINE and agent.on_duty:
                 for department_id in agent.department_ids:
                     free[department_id] += agent.free
                     places[department_id] += agent.capacity

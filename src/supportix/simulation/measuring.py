@@ -1,7 +1,8 @@
 """What is measured of a run, the same for what happened and for what is simulated.
 
 A ticket's wait lasts from its opening until an agent first has it, or until it ends without one; where neither had come
-by the end of the run, until then. Load is work held per place offered, over the time in which agents were online.
+by the end of the run, until then. A ticket breaks its target where it is resolved later, or was due and isn't resolved
+by the end of the run. Load is points held per point offered, over the time in which agents were online and on duty.
 """
 
 from collections import Counter, defaultdict
@@ -19,13 +20,14 @@ from supportix.simulation.trace import TicketTrace
 
 
 class Visit(NamedTuple):
-    """One stay in a run: in microseconds from when to when it waited; None: it still did when the run ended."""
+    """One stay in a run: in microseconds from when to when it waited, and when it ended; None: not by the run's end."""
 
     ticket: int
     stay: int
     queued_at: int
     left_at: int | None
     agent_id: UUID | None
+    ended_at: int | None
 
 
 class Window(NamedTuple):
@@ -60,7 +62,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     reassignments: int
     """Assignments of a ticket beyond its first."""
     utilisation: float
-    """The share of the places of agents online that were taken, over time."""
+    """The share of the points of agents at work that were taken, over time."""
     gini: float
     """Of the agents' own utilisation: 0 where all carry the same share of what they can."""
     moved: int = 0
@@ -68,7 +70,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Meter:
-    """Sums up what agents held and what they offered, in places times microseconds, within a window."""
+    """Sums up what agents held and what they offered, in points times microseconds, within a window."""
 
     def __init__(self, window: Window) -> None:
         self._window = window
@@ -78,7 +80,7 @@ class Meter:
 
     def see(self, at: int, agent: Agent) -> None:
         """Told of every change of an agent, in the order of time."""
-        online = agent.availability is Availability.ONLINE
+        online = agent.availability is Availability.ONLINE and agent.on_duty
         offered = agent.capacity if online else 0
         self._add(agent.id, at)
         self._last[agent.id] = (at, min(agent.open_work, offered), offered)
@@ -120,7 +122,7 @@ def figures(
     agents: frozenset[UUID] | None = None,
     moved: int = 0,
 ) -> Figures:
-    """Measure a run. `targets`: by priority, seconds from the opening until an agent should have the ticket.
+    """Measure a run. `targets`: by priority, seconds from the opening to the resolution, for tickets without their own.
 
     `agents`: whose load counts; None: everybody's.
     """
@@ -166,16 +168,25 @@ class _Tally:
             self._reassignments += taken - first
         if self._counts(ticket, decisive):
             self._add_wait(ticket, decisive)
+        last = next((visit for visit in visits if ticket.stays[visit.stay].resolves), visits[-1])
+        if self._counts(ticket, last):
+            self._add_resolution(ticket, last)
 
     def _add_wait(self, ticket: TicketTrace, decisive: Visit) -> None:
         left_at = self._left(decisive)
         self._waits.append((left_at - ticket.opened_at) / SECOND)
         self._taken += decisive.agent_id is not None
         self._waiting += decisive.left_at is None
-        target = self._targets.get(ticket.priority)
-        if target is not None:
+
+    def _add_resolution(self, ticket: TicketTrace, last: Visit) -> None:
+        """`last`: the visit at whose end the ticket is first resolved, or how far it has come."""
+        stay = ticket.stays[last.stay]
+        due_at = stay.due_at
+        if due_at is None and ticket.priority in self._targets:
+            due_at = ticket.opened_at + self._targets[ticket.priority] * SECOND
+        if due_at is not None:
             self._with_target += 1
-            self._breaches += left_at - ticket.opened_at > target * SECOND
+            self._breaches += (self._window.until if last.ended_at is None else last.ended_at) > due_at
 
     def _counts(self, ticket: TicketTrace, visit: Visit) -> bool:
         return self._window.department_id in (None, ticket.stays[visit.stay].department_id)

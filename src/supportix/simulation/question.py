@@ -77,7 +77,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Replay the tickets opened from `since` on and before `until`, under each alternative.
 
     `department`, a name or an id: only it is changed and measured, while the rest of the desk runs as it was.
-    `target_minutes`: from the opening until an agent should have the ticket, where the ticket itself says nothing.
+    `target_minutes`: from the opening to the resolution, for tickets that have no target of their own.
     """
 
     alternatives: Annotated[tuple[Alternative, ...], Meta(min_length=1, max_length=MOST_ALTERNATIVES)]

@@ -17,6 +17,7 @@ from supportix.domain.agent import WorkReserved
 from supportix.domain.ids import AgentId
 from supportix.domain.ticket import AssignedBy, TicketAssigned
 from supportix.policies.dispatch import DispatchBoard
+from supportix.policies.registry import KNOWN
 from supportix.store.log import LogEntry
 
 
@@ -105,6 +106,8 @@ class _Again:
     def _decide(self, choices: list[TicketAssigned]) -> dict[UUID, AgentId]:
         """Ticket -> agent, as the board gives out as many tickets now."""
         departments = dict.fromkeys(choice.department_id for choice in choices)
+        for choice in choices:
+            self._follow_version(choice)
         asked = [*departments, *(each for each in self._board.ready() if each not in departments)]
         decisions = self._board.decide(asked, at=choices[0].occurred_at, by=AssignedBy.POLICY, limit=len(choices))
         return {
@@ -112,6 +115,15 @@ class _Again:
             for decision in decisions
             if isinstance(decision.claim.fact, TicketAssigned)
         }
+
+    def _follow_version(self, choice: TicketAssigned) -> None:
+        """Where the department's policy ran in a former version, decide by that one."""
+        pool, reasons = self._board.pool(choice.department_id), choice.reasons
+        if reasons is None or reasons.policy != pool.policy.name or reasons.policy_version == pool.policy.version:
+            return
+        former = KNOWN.get((reasons.policy, reasons.policy_version))
+        if former is not None:
+            pool.follow(former)
 
 
 def _choice(entry: LogEntry) -> TicketAssigned | None:

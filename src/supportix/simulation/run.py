@@ -10,9 +10,11 @@ from uuid import UUID
 import msgspec
 from psycopg_pool import AsyncConnectionPool
 
-from supportix.commands.tickets import UnknownDepartment
+from supportix.commands.known_departments import UnknownDepartment
 from supportix.domain.department import Department
 from supportix.domain.ticket import Priority, Ticket
+from supportix.policies.assignment import nobody
+from supportix.policies.registry import POLICIES
 from supportix.simulation.engine import Engine
 from supportix.simulation.handling import HandleTimes
 from supportix.simulation.happened import real_meter, real_visits
@@ -132,7 +134,10 @@ class Simulated:
         """Run one alternative to the window's end. Refused: as `staffing` says."""
         staffing = self.staffing(alternative)
         marks = alternative.merge_threshold
-        engine = Engine(self.trace, self.times, self.window, Helping(marks, self._roster.names) if marks else None)
+        helping = Helping(marks, self._roster.names) if marks else None
+        policy = POLICIES[alternative.policy] if alternative.policy else None
+        remembering = self.departments if policy is not None and policy.preferred is not nobody else frozenset()
+        engine = Engine(self.trace, self.times, self.window, helping, remembering)
         self._warm_up(engine, staffing)
         total = len(self._arrivals)
         changes = [change for change in self.trace.changes if change.at >= self.window.since]

@@ -12,10 +12,11 @@ from uuid import UUID
 
 import msgspec
 
-from supportix.domain.agent import Agent, WorkReleased, WorkReserved
+from supportix.domain.agent import Agent, WorkForced, WorkReleased, WorkReserved
 from supportix.domain.aggregate import Fact
+from supportix.domain.demand import Demand
 from supportix.domain.department import IMPORT_PAUSE_REASON, AssignmentPaused, Department
-from supportix.domain.ids import AgentId
+from supportix.domain.ids import AgentId, CustomerId
 from supportix.domain.ticket import (
     AssignedBy,
     Priority,
@@ -38,7 +39,8 @@ class Stay(msgspec.Struct, gc=False):
     """One stay of a ticket in a queue, and with the agent who then took it. Times are in microseconds.
 
     `queued` says where it waits, and as what. It ended at `ended_at`, None where it hadn't when the log ended.
-    `leaving` is the fact that ended it, unless that is the next stay's `queued`.
+    `leaving` is the fact that ended it, unless that is the next stay's `queued`. `due_at` is when the ticket has to be
+    resolved; None where it has no target. `forced`: a person gave it to the agent beyond capacity or skills.
     """
 
     queued: TicketQueued
@@ -48,6 +50,13 @@ class Stay(msgspec.Struct, gc=False):
     taken_by: AssignedBy | None = None
     ended_at: int | None = None
     leaving: Fact | None = None
+    due_at: int | None = None
+    forced: bool = False
+
+    @property
+    def resolves(self) -> bool:
+        """Whether the ticket is resolved at its end; so it is taken to be where the log doesn't tell the end."""
+        return self.leaving is not None or self.ended_at is None
 
     @property
     def department_id(self) -> UUID:
@@ -70,6 +79,7 @@ class TicketTrace(msgspec.Struct):
     id: UUID
     number: str
     opened_at: int
+    requester_id: CustomerId
     priority: Priority
     stays: list[Stay] = []
 
@@ -112,6 +122,8 @@ class Trace:
             return
         if kind is Agent:
             self.agent_events.append(change)
+            if isinstance(entry.fact, WorkForced):
+                self._force(entry.fact)
         if not isinstance(entry.fact, WORK) and not _is_imports_pause(entry.fact):
             self.changes.append(change)
 
@@ -131,7 +143,7 @@ class Trace:
     def _take_ticket(self, change: Change) -> None:
         fact = change.fact
         if isinstance(fact, TicketOpened):
-            ticket = TicketTrace(change.stream_id, fact.number, change.at, fact.priority)
+            ticket = TicketTrace(change.stream_id, fact.number, change.at, fact.requester_id, fact.priority)
             self._by_id[ticket.id] = ticket
             self.tickets.append(ticket)
             return
@@ -139,15 +151,22 @@ class Trace:
         if known is not None:
             self._go_on(known, change)
 
+    def _force(self, fact: WorkForced) -> None:
+        ticket = self._by_id.get(fact.ticket_id)
+        if ticket is not None and ticket.stays:
+            ticket.stays[-1].forced = True
+
     def _go_on(self, ticket: TicketTrace, change: Change) -> None:
         at, _, _, fact = change
         stay = ticket.stays[-1] if ticket.stays and ticket.stays[-1].ended_at is None else None
         if isinstance(fact, TicketQueued):
             if stay is not None:
                 stay.ended_at = at
-            ticket.stays.append(Stay(fact, at))
+            ticket.stays.append(Stay(fact, at, due_at=_due_at(fact.demand)))
         elif isinstance(fact, TicketPriorityChanged):
             self.changes.append(change)
+            if stay is not None and fact.demand is not None:
+                stay.due_at = _due_at(fact.demand)
         elif stay is None:
             return
         elif isinstance(fact, TicketAssigned):
@@ -163,6 +182,10 @@ def trace_of(entries: Iterable[LogEntry]) -> Trace:
     for entry in entries:
         trace.take(entry)
     return trace.finish()
+
+
+def _due_at(demand: Demand | None) -> int | None:
+    return micros(demand.due_at) if demand is not None and demand.due_at is not None else None
 
 
 def _is_imports_pause(fact: Fact) -> bool:
