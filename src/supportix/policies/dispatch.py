@@ -175,8 +175,8 @@ class DispatchBoard:
         if not isinstance(agent, Agent):
             raise TypeError(f"stream {event.originator_id} is not an agent's")
         self.agents[agent.id] = agent
-        for department_id in former:
-            if department_id not in agent.department_ids:
+        if agent.department_ids is not former:
+            for department_id in set(former).difference(agent.department_ids):
                 self.pool(department_id).remove(agent.id)
         self._place(agent)
 

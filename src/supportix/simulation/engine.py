@@ -236,6 +236,8 @@ class Engine:
             for claim, reservation in decisions:
                 self._fold(claim)
                 self._take(claim.originator_id, AgentId(reservation.originator_id), [reservation], now)
+            if len(decisions) < DECISIONS_AT_ONCE:  # Then nothing is left that anybody could take.
+                return
 
     def _help(self, helping: Helping, now: int) -> bool:
         """Move waiting tickets to departments that can help. Whether any was."""

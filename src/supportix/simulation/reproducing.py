@@ -6,7 +6,7 @@ log says is then folded, so that each round is tried for itself. Where all round
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import groupby
 from uuid import UUID
@@ -19,6 +19,9 @@ from supportix.domain.ticket import AssignedBy, TicketAssigned
 from supportix.policies.dispatch import DispatchBoard
 from supportix.policies.registry import KNOWN
 from supportix.store.log import LogEntry
+
+TOLD_EVERY = 2_000
+"""Positions."""
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -54,11 +57,18 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def reproduce(entries: Iterable[LogEntry], span: Span) -> Reproduction:
-    """Decide again on every assignment by a policy that the log holds, in order."""
+def reproduce(
+    entries: Iterable[LogEntry], span: Span, told: Callable[[int], None] = lambda _position: None
+) -> Reproduction:
+    """Decide again on every assignment by a policy that the log holds, in order. `told` gets positions."""
     again = _Again(span)
-    for _, command in groupby(entries, key=lambda entry: entry.command_id):
-        again.take(list(command))
+    next_told = TOLD_EVERY
+    for _, grouped in groupby(entries, key=lambda entry: entry.command_id):
+        command = list(grouped)
+        again.take(command)
+        if command[-1].position >= next_told:
+            told(command[-1].position)
+            next_told = command[-1].position + TOLD_EVERY
     return again.found
 
 

@@ -24,7 +24,7 @@ from supportix.domain.agent import (
     Availability,
 )
 from supportix.domain.aggregate import Fact
-from supportix.domain.department import AssignmentPolicyChanged, DepartmentCreated, DepartmentRenamed
+from supportix.domain.department import AssignmentPolicyChanged, Department, DepartmentCreated, DepartmentRenamed
 from supportix.domain.ids import AgentId, DepartmentId
 from supportix.policies.dispatch import DispatchBoard
 from supportix.simulation.measuring import Window
@@ -115,8 +115,13 @@ class Staffing:
             self._must_fit(self._capacity.of(capacity) for capacity in roster.capacity.values())
 
     def is_as(self, changes: Iterable[Change]) -> bool:
-        """Whether nothing is otherwise than in these changes, which are all of the log's."""
-        return not self.added and all(self._changed(each.stream_id, each.fact) == each.fact for each in changes)
+        """Whether nothing is otherwise than in these changes, which are all of the log's.
+
+        The policy of a department that nobody serves is of no account.
+        """
+        served = {department_id for department_id, agents in self._roster.serving.items() if agents}
+        told = (each for each in changes if each.fact.AGGREGATE is not Department or each.stream_id in served)
+        return not self.added and all(self._changed(each.stream_id, each.fact) == each.fact for each in told)
 
     def before(self, changes: Iterable[Change], begun: int) -> Iterator[Change]:
         """What is new of the added agents up to the beginning of the window, where all else is as it was."""
