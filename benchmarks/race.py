@@ -2,9 +2,9 @@
 
 So many processes of people assign, unassign, reassign, transfer, resolve and reopen the same tickets, open new ones,
 change capacities and send agents on- and offline, each on connections of its own and as fast as it can, while an
-assigner works under its lease. There are far fewer places than tickets. When the time is up, the people stop, all agents
-come online with room for everybody, and the assigner must give out every ticket that still waits: one that it has lost
-would wait for ever.
+assigner works under its lease. There are far fewer places than tickets. When the time is up, the people stop, all
+agents come online with room for everybody, and the assigner must give out every ticket that still waits: one that it
+has lost would wait for ever.
 
     uv run python benchmarks/race.py [--processes 50] [--seconds 60] [--careless reservation|capacity|claim] [--json]
 
