@@ -11,11 +11,13 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from supportix.commands.desk import SupportDesk, stored
 from supportix.domain.agent import Agent
 from supportix.domain.aggregate import Aggregate
+from supportix.domain.demand import Demand
 from supportix.domain.department import Department
 from supportix.domain.errors import NotFound
 from supportix.domain.ids import DepartmentId, TicketId
@@ -43,7 +45,7 @@ UNION SELECT stream_id FROM parked_streams WHERE projection = 'agent_load'
 """
 _PARKED_TICKETS = "SELECT stream_id FROM parked_streams WHERE projection = 'department_queue'"
 _WAITING = """
-SELECT ticket_id, version, department_id, priority, opened_at FROM read_model.department_queue
+SELECT ticket_id, version, department_id, priority, opened_at, demand FROM read_model.department_queue
 WHERE ticket_id NOT IN (SELECT stream_id FROM parked_streams WHERE projection = 'department_queue')
 """
 
@@ -128,8 +130,15 @@ async def board_from_read_models(desk: SupportDesk) -> DispatchBoard:
         await _readable(board, departments, lambda department_id: _known(desk, Department, department_id)),
         await _readable(board, agents, lambda agent_id: _known(desk, Agent, agent_id)),
         [
-            WaitingTicket(TicketId(ticket), version, DepartmentId(department), Priority(priority), opened_at)
-            for ticket, version, department, priority, opened_at in waiting
+            WaitingTicket(
+                TicketId(ticket),
+                version,
+                DepartmentId(department),
+                Priority(priority),
+                opened_at,
+                msgspec.convert(demand, Demand),
+            )
+            for ticket, version, department, priority, opened_at, demand in waiting
         ]
         + await _readable(board, parked, lambda ticket_id: _waiting_ticket(desk, ticket_id)),
         turns,

@@ -9,10 +9,11 @@ import msgspec
 
 from supportix.domain.agent import Agent, AgentJoinedDepartment, AgentRegistered
 from supportix.domain.aggregate import DomainEvent
-from supportix.domain.ids import AgentId
-from supportix.domain.ticket import ConsideredAgent, Reasons, TicketAssigned
-from supportix.policies.assignment import POLICIES, AssignmentPolicy, Candidate
-from supportix.policies.dispatch import CANDIDATES_KEPT, exclusion
+from supportix.domain.demand import NO_DEMAND, Demand, Requirement
+from supportix.domain.ticket import ConsideredAgent, Reasons, Ticket, TicketAssigned, WaitingTicket, waiting_after
+from supportix.policies.assignment import AssignmentPolicy, Candidate, ranked
+from supportix.policies.pool import CANDIDATES_KEPT, candidate_for, considered
+from supportix.policies.registry import KNOWN
 from supportix.store.log import LogEntry
 
 
@@ -41,19 +42,18 @@ class Known:
         twin.turns = dict(self.turns)
         return twin
 
-    def able(self, department_id: UUID) -> tuple[list[Candidate], Counter[str]]:
-        """Who could take a ticket, and why how many others could not."""
+    def able(self, department_id: UUID, requirement: Requirement) -> tuple[list[Candidate], Counter[str]]:
+        """Who could take such a ticket, and why how many others could not."""
         candidates: list[Candidate] = []
         excluded: Counter[str] = Counter()
         for agent in self.agents.values():
             if department_id not in agent.department_ids:
                 continue
-            reason = exclusion(agent)
-            if reason is None:
-                turn = self.turns.get(agent.id, 0)
-                candidates.append(Candidate(AgentId(agent.id), agent.open_work, agent.capacity, turn))
+            obstacle = agent.obstacle(requirement)
+            if obstacle is None:
+                candidates.append(candidate_for(agent, requirement, self.turns.get(agent.id, 0)))
             else:
-                excluded[reason] += 1
+                excluded[obstacle] += 1
         return candidates, excluded
 
 
@@ -110,12 +110,16 @@ class Replicas:
         self._departments: dict[UUID, Replica] = {}
         self._agents: dict[UUID, Agent] = {}
         self._served: dict[UUID, set[UUID]] = {}
+        self._waiting: dict[UUID, WaitingTicket] = {}
+        self._asked: Demand | None = None
         self._command: UUID | None = None
         self._first = 0
 
     def take(self, entry: LogEntry) -> None:
         if entry.command_id != self._command:
             self._command, self._first = entry.command_id, entry.position
+        if entry.fact.AGGREGATE is Ticket:
+            self._take_ticket(entry)
         if isinstance(entry.fact, TicketAssigned):
             self._replica(entry.fact.department_id).tell(entry)
         elif entry.fact.AGGREGATE is Agent:
@@ -126,13 +130,22 @@ class Replicas:
         reasons = fact.reasons
         if reasons is None:
             return "a policy's choice that names no reasons"
-        policy = POLICIES.get(reasons.policy)
-        if policy is None or policy.version != reasons.policy_version:
+        if (reasons.demand or NO_DEMAND) != self._asked:
+            return f"decided on the demand {reasons.demand or NO_DEMAND}, but the ticket waited with {self._asked}"
+        policy = KNOWN.get((reasons.policy, reasons.policy_version))
+        if policy is None:
             return f"policy {reasons.policy!r} version {reasons.policy_version} isn't known to this release"
         view = self._replica(fact.department_id).view(entry, reasons.based_on, self._first)
         if view is None:
             return f"based on position {reasons.based_on}, older than what an earlier choice was based on"
         return _compare(fact, reasons, policy, view, self._first - reasons.based_on - 1)
+
+    def _take_ticket(self, entry: LogEntry) -> None:
+        before = self._waiting.pop(entry.stream_id, None)
+        self._asked = before.demand if before is not None else None
+        after = waiting_after(entry.event, before)
+        if after is not None:
+            self._waiting[entry.stream_id] = after
 
     def _take_agent(self, entry: LogEntry) -> None:
         known = self._agents.get(entry.stream_id)
@@ -162,15 +175,20 @@ class Replicas:
 
 def _compare(fact: TicketAssigned, reasons: Reasons, policy: AssignmentPolicy, view: Known, shift: int) -> str | None:
     """Run the policy over everybody, and hold the outcome against what was recorded."""
-    candidates, excluded = view.able(fact.department_id)
+    demand = reasons.demand or NO_DEMAND
+    requirement = demand.requirement
+    candidates, excluded = view.able(fact.department_id, requirement)
     if not candidates:
         return f"nobody could take it, yet {fact.agent_id} was chosen"
-    first = nsmallest(CANDIDATES_KEPT, candidates, key=policy.key)
+    preferred_id = policy.preferred(demand)
+    preferred = next((each for each in candidates if each.agent_id == preferred_id), None)
+    order = nsmallest(CANDIDATES_KEPT, candidates, key=lambda each: policy.place(each, requirement))
+    first = ranked(order, preferred)
     if first[0].agent_id != fact.agent_id:
         return f"{policy.name} version {policy.version} gives it to {first[0].agent_id}, the log to {fact.agent_id}"
-    considered = tuple(ConsideredAgent(c.agent_id, c.open_work, c.capacity, c.last_turn) for c in first)
-    if considered != tuple(_as_saved(each, reasons.based_on, shift) for each in reasons.candidates):
-        return f"other candidates were recorded than replay finds: {considered}"
+    found = tuple(considered(each) for each in first)
+    if found != tuple(_as_saved(each, reasons.based_on, shift) for each in reasons.candidates):
+        return f"other candidates were recorded than replay finds: {found}"
     if (reasons.eligible, dict(reasons.excluded)) != (len(candidates), dict(excluded)):
         return f"{len(candidates)} eligible and excluded {dict(excluded)} by replay, another count was recorded"
     return None
