@@ -11,6 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 from supportix.commands.agents import Agents
 from supportix.commands.departments import Departments
 from supportix.commands.desk import SupportDesk
+from supportix.commands.merges import Merges
 from supportix.commands.numbers import TicketNumbers
 from supportix.commands.tickets import Tickets
 from supportix.settings import SettingRefused, Settings
@@ -30,6 +31,7 @@ class Core(msgspec.Struct, frozen=True):
     tickets: Tickets
     departments: Departments
     agents: Agents
+    merges: Merges
 
 
 def utc_now() -> datetime:
@@ -58,6 +60,7 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
             tickets=tickets,
             departments=Departments(desk),
             agents=Agents(desk, tickets),
+            merges=Merges(desk, tickets),
         )
         try:
             yield core

@@ -13,6 +13,9 @@ from supportix.domain.department import (
     Department,
     DepartmentCreated,
     DepartmentRenamed,
+    MergeJoined,
+    MergeLeft,
+    MergingChanged,
 )
 from supportix.projections.rows import LIVE, Connection, Rows, stream_ids
 from supportix.schema import metadata
@@ -86,5 +89,7 @@ def _apply(row: DepartmentRow, entry: LogEntry) -> None:
             row.paused = True
         case AssignmentResumed():
             row.paused = False
+        case MergingChanged() | MergeJoined() | MergeLeft():
+            pass  # The read model of merges tells of these.
         case other:
             raise NotImplementedError(f"the department directory has no rule for {type(other).TOPIC}")
