@@ -84,7 +84,7 @@ class Merging:
         try:
             return await self._desk.load(Merge, merge_id)
         except CorruptEvent as error:
-            _log.error("merge left alone", merge=str(merge_id), why=str(error))  # noqa: TRY400 - one line is enough.
+            _log.error("merge left alone", merge=str(merge_id), why=str(error))
             return None
 
     async def _go_on(self, merge: Merge) -> bool:
