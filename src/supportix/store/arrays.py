@@ -6,8 +6,9 @@ then each element as its length (-1 for null) and bytes, integers big-endian.
 """
 
 from collections.abc import Sequence
-from struct import Struct
-from typing import Any
+from itertools import chain, repeat
+from struct import Struct, pack
+from typing import Any, Self
 from uuid import UUID
 
 from psycopg.abc import AdaptContext, Buffer
@@ -17,7 +18,6 @@ from psycopg.pq import Format
 _HEADER = Struct(">iiIii")
 _EMPTY = Struct(">iiI")
 _LENGTH = Struct(">i")
-_INT4 = Struct(">ii")
 _INT8 = Struct(">iq")
 _UUID_LENGTH = _LENGTH.pack(16)
 _NULL = _LENGTH.pack(-1)
@@ -28,43 +28,66 @@ _UUID_OID, _INT4_OID, _INT8_OID, _TEXT_OID, _BYTEA_OID = 2950, 23, 20, 25, 17
 class _Array(bytes):
     """The binary form of a one-dimensional array."""
 
+    @classmethod
+    def of(cls, items: Sequence[Any]) -> Self:
+        raise NotImplementedError
+
+    @classmethod
+    def of_any(cls, items: Sequence[Any]) -> Self:
+        """The items, or an empty array where all of them are null; SQL's unnest fills it up with nulls."""
+        return cls.of(items if any(item is not None for item in items) else ())
+
 
 class UuidArray(_Array):
     @classmethod
-    def of(cls, items: Sequence[UUID | None]) -> "UuidArray":
-        return cls(_array(_UUID_OID, [_NULL if item is None else _UUID_LENGTH + item.bytes for item in items]))
+    def of(cls, items: Sequence[UUID | None]) -> Self:
+        return cls(_array(_UUID_OID, [_NULL if item is None else _uuid(item) for item in items]))
+
+    @classmethod
+    def repeated(cls, items: Sequence[tuple[UUID, int]]) -> Self:
+        """Each id as often as its number says."""
+        count = sum(times for _, times in items)
+        return cls(_joined(_UUID_OID, count, b"".join([_uuid(item) * times for item, times in items])))
 
 
 class Int4Array(_Array):
     @classmethod
-    def of(cls, items: Sequence[int]) -> "Int4Array":
-        return cls(_array(_INT4_OID, [_INT4.pack(4, item) for item in items]))
+    def of(cls, items: Sequence[int]) -> Self:
+        lengths_and_items = chain.from_iterable(zip(repeat(4), items, strict=False))
+        return cls(_joined(_INT4_OID, len(items), pack(f">{2 * len(items)}i", *lengths_and_items)))
 
 
 class Int8Array(_Array):
     @classmethod
-    def of(cls, items: Sequence[int | None]) -> "Int8Array":
+    def of(cls, items: Sequence[int | None]) -> Self:
         return cls(_array(_INT8_OID, [_NULL if item is None else _INT8.pack(8, item) for item in items]))
 
 
 class ByteaArray(_Array):
     @classmethod
-    def of(cls, items: Sequence[bytes | None]) -> "ByteaArray":
+    def of(cls, items: Sequence[bytes | None]) -> Self:
         return cls(_array(_BYTEA_OID, [_NULL if item is None else _LENGTH.pack(len(item)) + item for item in items]))
 
 
 class TextArray(_Array):
     @classmethod
-    def of(cls, items: Sequence[str | None]) -> "TextArray":
+    def of(cls, items: Sequence[str | None]) -> Self:
         encoded = [None if item is None else item.encode() for item in items]
         return cls(_array(_TEXT_OID, [_NULL if item is None else _LENGTH.pack(len(item)) + item for item in encoded]))
 
 
+def _uuid(item: UUID) -> bytes:
+    return _UUID_LENGTH + item.int.to_bytes(16)
+
+
 def _array(element_oid: int, items: Sequence[bytes]) -> bytes:
-    if not items:
+    return _joined(element_oid, len(items), b"".join(items), 1 if _NULL in items else 0)
+
+
+def _joined(element_oid: int, count: int, elements: bytes, has_null: int = 0) -> bytes:
+    if not count:
         return _EMPTY.pack(0, 0, element_oid)
-    has_null = 1 if _NULL in items else 0
-    return _HEADER.pack(1, has_null, element_oid, len(items), 1) + b"".join(items)
+    return _HEADER.pack(1, has_null, element_oid, count, 1) + elements
 
 
 def _dumper(array_oid: int) -> type[Dumper]:

@@ -10,6 +10,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
@@ -73,19 +74,15 @@ class Appended(msgspec.Struct, frozen=True):
     answer: bytes | None = None
 
 
-class _Span:
-    """A stream's version before and after a command."""
-
-    __slots__ = ("after", "before", "stream_id")
-
-    def __init__(self, event: NewEvent) -> None:
-        self.stream_id = event.stream_id
-        self.before = event.version - 1
-        self.after = event.version
+_Span = tuple[UUID, int, int]
 
 
 class _Waiting:
-    """`claims`: what no other command of the flush may have, its id and its streams, as numbers, which hash faster."""
+    """One command that waits for its flush.
+
+    `spans`: each of its streams as a number, which hashes faster, with its id, and its versions before and after.
+    `claims`: what no other command of the flush may have, its id and its streams.
+    """
 
     __slots__ = ("claims", "command", "deadline", "done", "events", "spans")
 
@@ -96,40 +93,48 @@ class _Waiting:
         self.deadline = time.monotonic() + GIVE_UP_AFTER_SECONDS
         spans: dict[int, _Span] = {}
         for event in events:
-            span = spans.get(event.stream_id.int)
-            if span is None:
-                spans[event.stream_id.int] = _Span(event)
-            else:
-                span.after = event.version
-        self.spans = list(spans.values())
+            number = event.stream_id.int
+            before = spans[number][1] if number in spans else event.version - 1
+            spans[number] = (event.stream_id, before, event.version)
+        self.spans = spans
         self.claims = (command.id.int, *spans)
 
 
-APPEND = f"SELECT * FROM append_events({', '.join(['%s'] * 18)})"  # noqa: S608 - placeholders alone.
+APPEND = f"SELECT * FROM append_events({', '.join(['%s'] * 22)})"  # noqa: S608 - placeholders alone.
 
 
 def append_parameters(batch: Sequence[_Waiting]) -> tuple[object, ...]:
-    """The parameters of the SQL function append_events for these commands, in its order."""
+    """The parameters of the SQL function append_events for these commands, in its order.
+
+    A command's offsets count the events of the flush from 1; streams that begin with it go apart from those that go on.
+    """
     commands = [waiting.command for waiting in batch]
-    span_commands = [n for n, waiting in enumerate(batch, 1) for _ in waiting.spans]
-    spans = [span for waiting in batch for span in waiting.spans]
-    event_commands = [n for n, waiting in enumerate(batch, 1) for _ in waiting.events]
+    last_offsets = list(accumulate(len(waiting.events) for waiting in batch))
+    first_offsets = [1, *(last + 1 for last in last_offsets[:-1])]
+    spans = [span for waiting in batch for span in waiting.spans.values()]
+    new = [span for span in spans if span[1] == 0]
+    known = [span for span in spans if span[1] != 0] if len(new) < len(spans) else []
+    fenced = [(command.id, command.fence) for command in commands if command.fence is not None]
     events = [event for waiting in batch for event in waiting.events]
     return (
         UuidArray.of([command.id for command in commands]),
-        ByteaArray.of([command.fingerprint for command in commands]),
-        ByteaArray.of([command.answer for command in commands]),
-        UuidArray.of([command.actor_id for command in commands]),
-        UuidArray.of([command.correlation_id for command in commands]),
-        UuidArray.of([command.causation_id for command in commands]),
-        TextArray.of([command.trace_context for command in commands]),
-        TextArray.of([command.fence.lease if command.fence else None for command in commands]),
-        Int8Array.of([command.fence.epoch if command.fence else None for command in commands]),
-        Int4Array.of(span_commands),
-        UuidArray.of([span.stream_id for span in spans]),
-        Int4Array.of([span.before for span in spans]),
-        Int4Array.of([span.after for span in spans]),
-        Int4Array.of(event_commands),
+        Int4Array.of(first_offsets),
+        Int4Array.of(last_offsets),
+        ByteaArray.of_any([command.fingerprint for command in commands]),
+        ByteaArray.of_any([command.answer for command in commands]),
+        UuidArray.of_any([command.actor_id for command in commands]),
+        UuidArray.of_any([command.correlation_id for command in commands]),
+        UuidArray.of_any([command.causation_id for command in commands]),
+        TextArray.of_any([command.trace_context for command in commands]),
+        UuidArray.of([command_id for command_id, _ in fenced]),
+        TextArray.of([fence.lease for _, fence in fenced]),
+        Int8Array.of([fence.epoch for _, fence in fenced]),
+        UuidArray.of([stream_id for stream_id, _, _ in new]),
+        Int4Array.of([after for _, _, after in new]),
+        UuidArray.of([stream_id for stream_id, _, _ in known]),
+        Int4Array.of([before for _, before, _ in known]),
+        Int4Array.of([after for _, _, after in known]),
+        UuidArray.repeated([(waiting.command.id, len(waiting.events)) for waiting in batch]),
         UuidArray.of([event.stream_id for event in events]),
         Int4Array.of([event.version for event in events]),
         TextArray.of([event.name for event in events]),
@@ -241,9 +246,7 @@ class GroupCommitter:
 
     def _settle(self, batch: Sequence[_Waiting], rows: Sequence[tuple[object, ...]]) -> None:
         head = 0
-        for row in rows:
-            waiting = batch[row[0] - 1]  # type: ignore[operator]
-            outcome = outcome_of(row, waiting.command)
+        for waiting, outcome in zip(batch, _outcomes(batch, rows), strict=True):
             if waiting.done.done():
                 continue
             if isinstance(outcome, Appended):
@@ -272,8 +275,7 @@ async def append_on(connection: psycopg.AsyncConnection[Any], events: Sequence[N
         await cursor.execute(APPEND, append_parameters([waiting]))
     except _FULL as error:
         raise _store_full(error) from error
-    row = await cursor.fetchone()
-    outcome = outcome_of(row or (), command)
+    (outcome,) = _outcomes([waiting], await cursor.fetchall())
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
@@ -286,8 +288,20 @@ async def connect_for_append(database_url: str) -> psycopg.AsyncConnection[tuple
     return connection
 
 
-def outcome_of(row: Sequence[object], command: Command) -> Appended | Exception:
-    """What one row of append_events says of its command."""
+def _outcomes(batch: Sequence[_Waiting], rows: Sequence[tuple[Any, ...]]) -> list[Appended | Exception]:
+    """What the rows of append_events say of each command: one row for all where nothing stood in their way."""
+    if rows[0][0] is None:
+        last = rows[0][2]
+        outcomes: list[Appended | Exception] = []
+        for waiting in batch:
+            first, last = last + 1, last + len(waiting.events)
+            outcomes.append(Appended(first, last))
+        return outcomes
+    row_of = {row[0]: row for row in rows}
+    return [_outcome(row_of[waiting.command.id], waiting.command) for waiting in batch]
+
+
+def _outcome(row: tuple[Any, ...], command: Command) -> Appended | Exception:
     _, outcome, first, last, fingerprint, answer = row
     if outcome == "conflict":
         return VersionConflict("another change was saved first; read the present state and decide again")
@@ -295,7 +309,7 @@ def outcome_of(row: Sequence[object], command: Command) -> Appended | Exception:
         return LeaseLost(f"lease {command.fence and command.fence.lease!r} has another owner")
     if outcome == "repeated" and fingerprint != command.fingerprint:
         return CommandReused("the same idempotency key came with another request; use a new key for a new request")
-    return Appended(first, last, outcome == "repeated", answer)  # type: ignore[arg-type]
+    return Appended(first, last, outcome == "repeated", answer)
 
 
 def _store_full(error: psycopg.Error) -> StoreFull:
