@@ -154,9 +154,10 @@ class Bustle:
         while not self.done.is_set():
             process = asyncio.ensure_future(Merging(here.desk, fence, utc_now).run())
             await asyncio.wait({process}, timeout=self.dice.random() * 0.4)
-            process.cancel()
-            (end,) = await asyncio.gather(process, return_exceptions=True)
-            assert isinstance(end, asyncio.CancelledError), end
+            while not process.done():  # Before Python 3.12 asyncio.wait_for may lose a cancellation.
+                process.cancel()
+                await asyncio.wait({process}, timeout=0.5)
+            assert process.cancelled(), process
 
     async def customers(self) -> None:
         while not self.done.is_set():
