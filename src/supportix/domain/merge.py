@@ -1,8 +1,8 @@
 """A merge of two departments: one helps the other out, by taking waiting tickets over or by pooling both teams.
 
 Owns the streams of merges: emits MergeSuggested, MergeApproved, MergeDismissed, MergeStarted, MergeTicketsMoved,
-MergeFinished, MergePoolFormed, MergeDissolved and MergeAbandoned. The merging process carries a merge from one step to
-the next; whatever it has done stands here, so that it can go on after a crash between any two steps.
+MergeFinished, MergePoolFormed, MergeWorkShared, MergeDissolved and MergeAbandoned. The merging process carries a merge
+from one step to the next; whatever it has done stands here, so that it can go on after a crash between any two steps.
 """
 
 from collections.abc import Iterable
@@ -184,6 +184,16 @@ class MergePoolFormed(MergeFact, frozen=True, kw_only=True, omit_defaults=True, 
         merge.state = MergeState.POOLED
 
 
+class MergeWorkShared(MergeFact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """These tickets were given across the pool by this command, which could only be saved while the pool lasted."""
+
+    TOPIC: ClassVar[str] = "merge.work_shared.v1"
+    ticket_ids: tuple[TicketId, ...]
+
+    def apply(self, merge: "Merge") -> None:
+        merge.shared += len(self.ticket_ids)
+
+
 class MergeDissolved(MergeFact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The pool has ended. `evidence` is missing where a person dissolved it."""
 
@@ -219,6 +229,7 @@ class Merge(Aggregate, kw_only=True):
     planned: tuple[TicketId, ...] = ()
     moved: int = 0
     passed_over: int = 0
+    shared: int = 0
 
     @property
     def is_live(self) -> bool:
@@ -277,6 +288,19 @@ class Merge(Aggregate, kw_only=True):
         """Refused: MergeNotApproved."""
         self._must_be(MergeState.APPROVED, MergeNotApproved)
         return self.record(MergePoolFormed(occurred_at=at, evidence=evidence, **self._departments))
+
+    def share(self, ticket_ids: Iterable[TicketId], *, at: datetime) -> "Merge":
+        """Agents of one department take these tickets of the other. Saved with their assignments, or not at all.
+
+        Refused: MergeNotPooled.
+        """
+        self._must_be(MergeState.POOLED, MergeNotPooled)
+        return self.record(MergeWorkShared(occurred_at=at, ticket_ids=tuple(ticket_ids), **self._departments))
+
+    def partner_of(self, department_id: UUID) -> DepartmentId | None:
+        """The other department; None where this one takes no part."""
+        pair = (self.source_id, self.target_id)
+        return pair[1 - pair.index(DepartmentId(department_id))] if department_id in pair else None
 
     def dissolve(self, *, by: DecidedBy, at: datetime, evidence: Evidence | None = None) -> "Merge":
         """Refused: MergeNotPooled."""
@@ -351,6 +375,7 @@ for _fact in (
     MergeTicketsMoved,
     MergeFinished,
     MergePoolFormed,
+    MergeWorkShared,
     MergeDissolved,
     MergeAbandoned,
 ):

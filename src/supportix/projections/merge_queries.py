@@ -36,6 +36,8 @@ class MergeView(msgspec.Struct, frozen=True, kw_only=True):
     planned: int
     moved: int
     passed_over: int
+    shared: int
+    """Tickets that a pool gave to agents of the other department."""
     suggested_at: datetime
     approved_at: datetime | None
     begun_at: datetime | None

@@ -21,6 +21,7 @@ from supportix.domain.merge import (
     MergeState,
     MergeSuggested,
     MergeTicketsMoved,
+    MergeWorkShared,
 )
 from supportix.projections.rows import LIVE, Connection, Rows, stream_ids
 from supportix.schema import metadata
@@ -46,6 +47,7 @@ merges = Table(
     Column("planned", Integer, nullable=False),
     Column("moved", Integer, nullable=False),
     Column("passed_over", Integer, nullable=False),
+    Column("shared", Integer, nullable=False),
     Column("suggested_at", DateTime(timezone=True), nullable=False),
     Column("approved_at", DateTime(timezone=True)),
     Column("begun_at", DateTime(timezone=True)),
@@ -91,6 +93,7 @@ class MergeRow(msgspec.Struct):
     planned: int
     moved: int
     passed_over: int
+    shared: int
     suggested_at: datetime
     approved_at: datetime | None
     begun_at: datetime | None
@@ -171,6 +174,8 @@ def _apply(row: MergeRow, entry: LogEntry) -> None:
             row.passed_over += len(passed_over)
         case MergePoolFormed(evidence=evidence):
             row.state, row.begun_at, row.begin_evidence = MergeState.POOLED, at, msgspec.to_builtins(evidence)
+        case MergeWorkShared(ticket_ids=shared):
+            row.shared += len(shared)
         case MergeFinished():
             row.state, row.ended_at = MergeState.FINISHED, at
         case MergeDismissed():
@@ -204,6 +209,7 @@ def _suggested(entry: LogEntry, fact: MergeSuggested) -> MergeRow:
         planned=0,
         moved=0,
         passed_over=0,
+        shared=0,
         suggested_at=fact.occurred_at,
         approved_at=None,
         begun_at=None,

@@ -11,6 +11,7 @@ from supportix.api.call import Call, Page, Read
 from supportix.api.endpoints import command, query
 from supportix.api.inputs import CursorText, Ids, Limit, Reason
 from supportix.api.paging import page_of
+from supportix.api.refusals import ReadModelsBehind
 from supportix.commands.desk import Outcome
 from supportix.commands.merges import MergeAnswer, MergingAnswer, MergingNotSet, PoolNotNeeded
 from supportix.commands.tickets import UnknownDepartment
@@ -138,6 +139,7 @@ async def get_merging(call: Call, department_id: UUID) -> Read[DepartmentMerging
         DepartmentsIncompatible,
         DepartmentInMerge,
         PoolNotNeeded,
+        ReadModelsBehind,
     ),
 )
 async def suggest_merge(call: Call, body: NewMerge) -> Outcome:
@@ -148,10 +150,11 @@ async def suggest_merge(call: Call, body: NewMerge) -> Outcome:
         raise MergeWithItself("another department than the source was expected as target_id")
     for department_id in (source_id, target_id):
         await core.tickets.must_be_department(department_id)
+    await call.backend.positions.reach(await core.desk.reading.head(), call.backend.settings.consistency_wait_seconds)
     scene = await merge_scene(core.pool, call.at, department_ids=[source_id, target_id])
     evidence = scene.evidence(source_id, target_id)
     if evidence is None:
-        raise UnknownDepartment("departments that the read models show were expected; try again in a moment")
+        raise ReadModelsBehind("the read models don't show both departments; are they parked?")
     return await core.merges.suggest(
         evidence, body.strategy, call.actor, call.envelope, approved=body.approved, at=call.at
     )
