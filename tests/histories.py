@@ -17,7 +17,7 @@ from supportix.domain.department import Department, create_department
 from supportix.domain.errors import Refusal
 from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
 from supportix.domain.ticket import AssignedBy, Channel, Priority, RoutingStep, Status, Ticket, open_ticket
-from supportix.policies.assignment import POLICIES
+from supportix.policies import POLICIES
 from supportix.policies.dispatch import DispatchBoard
 
 START = datetime(2026, 3, 2, 8, 50, tzinfo=UTC)

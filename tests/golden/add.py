@@ -2,7 +2,10 @@
 
     python -m tests.golden.add
 
-Files that are there are never written again: they pin how years of events are stored.
+Files that are there are never written again: they pin how years of events are stored. Where a fact has got another
+field with a default, name it: what was its fullest body goes to the `earlier` ones, which are read for ever.
+
+    python -m tests.golden.add ticket.assigned.v1
 """
 
 import sys
@@ -17,11 +20,12 @@ from supportix.store.mapper import encode_fact
 DIRECTORY = Path(__file__).parent / "events"
 
 
-def main() -> None:
+def main(extended: list[str]) -> None:
     for name, fact in FACTS.items():
         path = DIRECTORY / f"{name}.json"
-        if path.exists():
+        if path.exists() and name not in extended:
             continue
+        earlier = earlier_bodies(path) if path.exists() else []
         meaning = msgspec.json.encode(all_fields(minimal(fact)))
         path.write_bytes(
             b'{"full":'
@@ -30,10 +34,18 @@ def main() -> None:
             + encode_fact(minimal(fact))
             + b',\n"minimal_means":'
             + meaning
+            + (b',\n"earlier":[' + b",\n".join(earlier) + b"]" if earlier else b"")
             + b"}\n"
         )
         sys.stdout.write(f"{path} written; read it before you commit it\n")
 
 
+def earlier_bodies(path: Path) -> list[bytes]:
+    """Every body that was the fullest once."""
+    parts = msgspec.json.decode(path.read_bytes(), type=dict[str, msgspec.Raw])
+    kept = msgspec.json.decode(parts["earlier"], type=list[msgspec.Raw]) if "earlier" in parts else []
+    return [bytes(parts["full"]), *map(bytes, kept)]
+
+
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

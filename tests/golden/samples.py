@@ -65,5 +65,6 @@ _SINGLE: Mapping[type[inspect.Type], Callable[[Any, str, Any], Any]] = {
     inspect.DateTimeType: lambda *_: _AT.isoformat(),
     inspect.StrType: lambda _, name, __: f'{name}: „Größe“ 請求書 "\\\n',
     inspect.IntType: lambda _, name, __: 1 + len(name),
+    inspect.BoolType: lambda _, __, default: default is not True,
 }
 """Of a type that isn't here, no sample is known yet."""

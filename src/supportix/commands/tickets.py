@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 
 from supportix.commands.actors import Actor, must_see, must_work_on
 from supportix.commands.desk import Outcome, SupportDesk, Work
+from supportix.commands.lending import lent_to
 from supportix.commands.numbers import TicketNumbers
 from supportix.domain.agent import Agent
 from supportix.domain.department import Department
@@ -176,7 +177,8 @@ class Tickets:
         except NotFound:
             raise UnknownAgent(f"no agent has the id {command.agent_id}") from None
         ticket.assign(command.agent_id, at=at, by=AssignedBy.PERSON)
-        agent.reserve(TicketId(ticket.id), ticket.department_id, at=at)
+        lent = await lent_to(work, agent, ticket, at=at)
+        agent.reserve(TicketId(ticket.id), ticket.department_id, at=at, lent=lent)
 
     async def _unassign(self, work: Work, ticket: Ticket, command: UnassignTicket, actor: Actor, at: datetime) -> None:
         if not actor.may(Permission.TICKETS_ASSIGN):

@@ -1,18 +1,42 @@
 """A department: its name, and how its tickets are given to agents.
 
 Owns the streams of departments: emits DepartmentCreated, DepartmentRenamed, AssignmentPolicyChanged,
-AssignmentPaused and AssignmentResumed; on merges MergingChanged, MergeJoined and MergeLeft.
+AssignmentPaused, AssignmentResumed, ResolutionTargetsChanged, WorkWeightsChanged and TakeBackChanged; on merges
+MergingChanged, MergeJoined and MergeLeft.
 """
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import ClassVar
 
-from supportix.domain.aggregate import Aggregate, Fact
-from supportix.domain.errors import Conflict, InvalidInput
-from supportix.domain.ids import DepartmentId, MergeId
-from supportix.domain.merge_settings import MergeSettings
+import msgspec
 
-# Names in TOPIC and the names of fields are the storage format of years of history: never change them, add a version.
+from supportix.domain.agent import WEIGHT_LIMIT
+from supportix.domain.aggregate import Aggregate, Fact
+from supportix.domain.demand import Demand
+from supportix.domain.errors import Conflict, InvalidInput
+from supportix.domain.ids import AgentId, DepartmentId, MergeId
+from supportix.domain.merge_settings import MergeSettings
+from supportix.domain.ticket import Channel, Priority
+
+LONGEST_TARGET_MINUTES = 365 * 24 * 60
+LONGEST_PATIENCE_SECONDS = 30 * 24 * 3600
+
+
+class TakeBack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """When work is taken back from its agent, in seconds; None: never.
+
+    `offline_after` counts from when the agent went offline, `unanswered_after` from the assignment to the start of
+    work. An agent that didn't answer goes away, unless `stays_online`.
+    """
+
+    offline_after: int | None = 300
+    unanswered_after: int | None = None
+    stays_online: bool = False
+
+
+# Names in TOPIC and the names of fields are the storage format of years of history: never change them. A field may be
+# added where it has a default that means what was meant before; anything else is a new version.
 
 
 class DepartmentCreated(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -56,6 +80,36 @@ class AssignmentResumed(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=
         department.paused = False
 
 
+class ResolutionTargetsChanged(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """`minutes`: within how many a ticket of each priority has to be resolved; none where it isn't named."""
+
+    TOPIC: ClassVar[str] = "department.targets_changed.v1"
+    minutes: dict[Priority, int] = {}
+
+    def apply(self, department: "Department") -> None:
+        department.targets = dict(self.minutes)
+
+
+class WorkWeightsChanged(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """How many points of capacity a ticket takes: the product of its priority's and its channel's, one if not named."""
+
+    TOPIC: ClassVar[str] = "department.work_weights_changed.v1"
+    by_priority: dict[Priority, int] = {}
+    by_channel: dict[Channel, int] = {}
+
+    def apply(self, department: "Department") -> None:
+        department.weights_by_priority = dict(self.by_priority)
+        department.weights_by_channel = dict(self.by_channel)
+
+
+class TakeBackChanged(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    TOPIC: ClassVar[str] = "department.take_back_changed.v1"
+    take_back: TakeBack
+
+    def apply(self, department: "Department") -> None:
+        department.take_back = self.take_back
+
+
 class MergingChanged(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     TOPIC: ClassVar[str] = "department.merging_changed.v1"
     settings: MergeSettings
@@ -93,6 +147,28 @@ class Department(Aggregate, kw_only=True):
     merging: MergeSettings | None = None
     merge_id: MergeId | None = None
     merge_left_at: datetime | None = None
+    targets: dict[Priority, int] = {}
+    weights_by_priority: dict[Priority, int] = {}
+    weights_by_channel: dict[Channel, int] = {}
+    take_back: TakeBack = TakeBack()
+
+    def demand(
+        self,
+        priority: Priority,
+        channel: Channel,
+        *,
+        since: datetime,
+        skills: tuple[str, ...] = (),
+        preferred_agent_id: AgentId | None = None,
+    ) -> Demand:
+        """What a ticket asks for on this department's terms; it is due a target's time `since` then."""
+        minutes = self.targets.get(priority)
+        return Demand(
+            weight=self.weights_by_priority.get(priority, 1) * self.weights_by_channel.get(channel, 1),
+            skills=tuple(sorted(set(skills))),
+            due_at=None if minutes is None else since + timedelta(minutes=minutes),
+            preferred_agent_id=preferred_agent_id,
+        )
 
     def rename(self, name: str, *, at: datetime) -> "Department":
         _check_name(name)
@@ -104,6 +180,34 @@ class Department(Aggregate, kw_only=True):
         """The caller has checked that a policy of that name exists."""
         if policy != self.policy:
             self.record(AssignmentPolicyChanged(occurred_at=at, policy=policy))
+        return self
+
+    def change_targets(self, minutes: Mapping[Priority, int], *, at: datetime) -> "Department":
+        """Applies to tickets that are queued from now on. Refused: TermsOutOfRange."""
+        for priority, target in minutes.items():
+            _check_range(f"the target for {priority} in minutes", target, 1, LONGEST_TARGET_MINUTES)
+        if dict(minutes) != self.targets:
+            self.record(ResolutionTargetsChanged(occurred_at=at, minutes=dict(minutes)))
+        return self
+
+    def change_work_weights(
+        self, by_priority: Mapping[Priority, int], by_channel: Mapping[Channel, int], *, at: datetime
+    ) -> "Department":
+        """Applies to tickets that are queued from now on. Refused: TermsOutOfRange."""
+        for name, weight in (*by_priority.items(), *by_channel.items()):
+            _check_range(f"the weight of {name}", weight, 1, WEIGHT_LIMIT)
+        if (dict(by_priority), dict(by_channel)) != (self.weights_by_priority, self.weights_by_channel):
+            self.record(WorkWeightsChanged(occurred_at=at, by_priority=dict(by_priority), by_channel=dict(by_channel)))
+        return self
+
+    def change_take_back(self, take_back: TakeBack, *, at: datetime) -> "Department":
+        """Refused: TermsOutOfRange."""
+        for name in ("offline_after", "unanswered_after"):
+            seconds = getattr(take_back, name)
+            if seconds is not None:
+                _check_range(f"{name} in seconds", seconds, 0, LONGEST_PATIENCE_SECONDS)
+        if take_back != self.take_back:
+            self.record(TakeBackChanged(occurred_at=at, take_back=take_back))
         return self
 
     def pause_assignment(self, *, reason: str, at: datetime) -> "Department":
@@ -147,6 +251,15 @@ def _check_name(name: str) -> None:
         raise DepartmentNameMissing("a name of at least one visible character was expected")
 
 
+def _check_range(what: str, value: int, lowest: int, highest: int) -> None:
+    if not lowest <= value <= highest:
+        raise TermsOutOfRange(f"{what}: {value} was given; {lowest} to {highest} was expected")
+
+
+class TermsOutOfRange(InvalidInput):
+    """A number among a department's terms is out of range."""
+
+
 class DepartmentNameMissing(InvalidInput):
     """A department needs a name."""
 
@@ -165,6 +278,9 @@ for _fact in (
     AssignmentPolicyChanged,
     AssignmentPaused,
     AssignmentResumed,
+    ResolutionTargetsChanged,
+    WorkWeightsChanged,
+    TakeBackChanged,
     MergingChanged,
     MergeJoined,
     MergeLeft,

@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from supportix.domain.aggregate import Aggregate, DomainEvent, Fact, PersonalText
+from supportix.domain.demand import NO_DEMAND, Demand, Requirement, stored_demand
 from supportix.domain.errors import Conflict, InvalidInput
 from supportix.domain.ids import AgentId, CustomerId, DepartmentId, MergeId, TicketId
 
@@ -89,16 +90,29 @@ class AssignedBy(StrEnum):
     HISTORY = "history"
 
 
-# Names in TOPIC and the names of fields are the storage format of years of history: never change them, add a version.
+class Unassigned(StrEnum):
+    """Why a ticket went back to its queue."""
+
+    BY_PERSON = "person"
+    AGENT_OFFLINE = "agent_offline"
+    NOT_ANSWERED = "not_answered"
 
 
-class ConsideredAgent(msgspec.Struct, frozen=True, gc=False):
-    """An agent that could have had the ticket: what it held then, and its turn (0: never had one)."""
+# Names in TOPIC and the names of fields are the storage format of years of history: never change them. A field may be
+# added where it has a default that means what was meant before; anything else is a new version.
+
+
+class ConsideredAgent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """An agent that could have had the ticket: what it held then, and its turn (0: never had one).
+
+    `open_work` and `capacity` in points; `proficiency` in hundredths of a level, 0 where no skill was asked for.
+    """
 
     agent_id: AgentId
     open_work: int
     capacity: int
     last_turn: int
+    proficiency: int = 0
 
 
 class Reasons(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -106,7 +120,7 @@ class Reasons(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
 
     `based_on` is the position P of the log up to which the chooser knew it; beyond that it knew only the earlier
     events of its own command, the n-th of which counts as standing at P + n. `candidates` are the first few in the
-    policy's order, the chosen one first.
+    policy's order, the chosen one first. `demand` is what the ticket asked for; None: nothing.
     """
 
     policy: str
@@ -116,6 +130,7 @@ class Reasons(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     candidates: tuple[ConsideredAgent, ...]
     excluded: dict[str, int] = {}
     tie_break: str = ""
+    demand: Demand | None = None
 
 
 class TicketOpened(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -133,6 +148,7 @@ class TicketOpened(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False
         ticket.number = self.number
         ticket.requester_id = self.requester_id
         ticket.priority = self.priority
+        ticket.channel = self.channel
         ticket.opened_at = self.occurred_at
         ticket.status = Status.QUEUED
 
@@ -142,6 +158,7 @@ class TicketQueued(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False
 
     priority: Priority
     opened_at: datetime
+    demand: Demand | None = None
 
     @property
     def waits_in(self) -> DepartmentId:
@@ -161,6 +178,7 @@ class TicketRouted(TicketQueued, frozen=True, kw_only=True, omit_defaults=True, 
     def apply(self, ticket: "Ticket") -> None:
         ticket.department_id = self.department_id
         ticket.home_department_id = self.department_id
+        ticket.demand = self.demand or NO_DEMAND
         ticket.queued_at = self.occurred_at
 
 
@@ -181,6 +199,7 @@ class TicketUnassigned(TicketQueued, frozen=True, kw_only=True, omit_defaults=Tr
     agent_id: AgentId
     department_id: DepartmentId
     reason: PersonalText = ""
+    cause: Unassigned = Unassigned.BY_PERSON
 
     @property
     def waits_in(self) -> DepartmentId:
@@ -188,6 +207,7 @@ class TicketUnassigned(TicketQueued, frozen=True, kw_only=True, omit_defaults=Tr
 
     def apply(self, ticket: "Ticket") -> None:
         ticket.agent_id = None
+        ticket.demand = self.demand or NO_DEMAND
         ticket.status = Status.QUEUED
         ticket.queued_at = self.occurred_at
 
@@ -207,6 +227,7 @@ class TicketTransferred(TicketQueued, frozen=True, kw_only=True, omit_defaults=T
 
     def apply(self, ticket: "Ticket") -> None:
         ticket.agent_id = None
+        ticket.demand = self.demand or NO_DEMAND
         ticket.department_id = self.to_department_id
         if self.merge_id is None:
             ticket.home_department_id = self.to_department_id
@@ -262,6 +283,7 @@ class TicketReopened(TicketQueued, frozen=True, kw_only=True, omit_defaults=True
 
     def apply(self, ticket: "Ticket") -> None:
         ticket.status = Status.QUEUED
+        ticket.demand = self.demand or NO_DEMAND
         ticket.reopen_count += 1
         ticket.resolved_at = None
         ticket.closed_at = None
@@ -271,9 +293,11 @@ class TicketReopened(TicketQueued, frozen=True, kw_only=True, omit_defaults=True
 class TicketPriorityChanged(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     TOPIC: ClassVar[str] = "ticket.priority_changed.v1"
     priority: Priority
+    demand: Demand | None = None
 
     def apply(self, ticket: "Ticket") -> None:
         ticket.priority = self.priority
+        ticket.demand = self.demand or ticket.demand
 
 
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -293,6 +317,8 @@ class Ticket(Aggregate, kw_only=True):
     agent_id: AgentId | None = None
     last_agent_id: AgentId | None = None
     priority: Priority = Priority.NORMAL
+    channel: Channel = Channel.API
+    demand: Demand = NO_DEMAND
     status: Status = Status.QUEUED
     opened_at: datetime = NEVER
     queued_at: datetime = NEVER
@@ -311,9 +337,13 @@ class Ticket(Aggregate, kw_only=True):
             )
         )
 
-    def unassign(self, *, reason: str, at: datetime) -> "Ticket":
-        """Put the ticket back into its department's queue. Refused: TicketHasNoAgent."""
+    def unassign(self, *, reason: str, at: datetime, cause: Unassigned = Unassigned.BY_PERSON) -> "Ticket":
+        """Put the ticket back into its department's queue, at the head where its agent didn't see to it.
+
+        Refused: TicketHasNoAgent.
+        """
         agent_id = self._holder()
+        demand = msgspec.structs.replace(self.demand, returned=cause is not Unassigned.BY_PERSON)
         return self.record(
             TicketUnassigned(
                 occurred_at=at,
@@ -321,14 +351,25 @@ class Ticket(Aggregate, kw_only=True):
                 department_id=self.department_id,
                 priority=self.priority,
                 opened_at=self.opened_at,
+                demand=stored_demand(demand),
                 reason=reason,
+                cause=cause,
             )
         )
 
     def transfer(
-        self, department_id: DepartmentId, *, reason: str, at: datetime, merge_id: MergeId | None = None
+        self,
+        department_id: DepartmentId,
+        *,
+        reason: str,
+        at: datetime,
+        demand: Demand = NO_DEMAND,
+        merge_id: MergeId | None = None,
     ) -> "Ticket":
-        """Move the ticket to another department's queue. Refused: AlreadyInDepartment, TransitionRefused."""
+        """Move the ticket to another department's queue, with the demand that it has there.
+
+        Refused: AlreadyInDepartment, TransitionRefused.
+        """
         if department_id == self.department_id:
             raise AlreadyInDepartment(f"ticket {self.number} is in that department already; name another one")
         self._must_allow(Status.QUEUED, verb="transferred")
@@ -342,6 +383,7 @@ class Ticket(Aggregate, kw_only=True):
                 from_agent_id=self.agent_id,
                 priority=self.priority,
                 opened_at=self.opened_at,
+                demand=stored_demand(demand),
                 reason=reason,
                 merge_id=merge_id,
             )
@@ -368,7 +410,14 @@ class Ticket(Aggregate, kw_only=True):
         self._must_allow(Status.CLOSED)
         return self.record(TicketClosed(occurred_at=at, department_id=self.department_id, reason=reason))
 
-    def reopen(self, *, reason: str, at: datetime, within: timedelta | None = REOPEN_WITHIN) -> "Ticket":
+    def reopen(
+        self,
+        *,
+        reason: str,
+        at: datetime,
+        demand: Demand = NO_DEMAND,
+        within: timedelta | None = REOPEN_WITHIN,
+    ) -> "Ticket":
         """Queue it again. Refused: TicketNotEnded, ReopenWindowPassed; `within` None sets no limit (imports)."""
         if self.status not in {Status.RESOLVED, Status.CLOSED}:
             raise TicketNotEnded(
@@ -386,16 +435,20 @@ class Ticket(Aggregate, kw_only=True):
                 department_id=self.department_id,
                 priority=self.priority,
                 opened_at=self.opened_at,
+                demand=stored_demand(demand),
                 reason=reason,
             )
         )
 
-    def change_priority(self, priority: Priority, *, at: datetime) -> "Ticket":
-        """Nothing is recorded where it has that priority already. Refused: TransitionRefused when it is closed."""
+    def change_priority(self, priority: Priority, *, at: datetime, demand: Demand | None = None) -> "Ticket":
+        """Nothing is recorded where it has that priority already. `demand` is the one that it has from now on.
+
+        Refused: TransitionRefused when it is closed.
+        """
         if self.status is Status.CLOSED:
             raise TransitionRefused(f"ticket {self.number} is closed; its priority can no longer change")
         if priority is not self.priority:
-            self.record(TicketPriorityChanged(occurred_at=at, priority=priority))
+            self.record(TicketPriorityChanged(occurred_at=at, priority=priority, demand=demand))
         return self
 
     def _holder(self) -> AgentId:
@@ -424,6 +477,7 @@ def open_ticket(
     department_id: DepartmentId,
     step: RoutingStep,
     at: datetime,
+    demand: Demand = NO_DEMAND,
     external_reference: str | None = None,
 ) -> Ticket:
     """A new ticket, routed to its department's queue. Refused: SubjectMissing."""
@@ -444,8 +498,21 @@ def open_ticket(
         )
     )
     return ticket.record(
-        TicketRouted(occurred_at=at, department_id=department_id, step=step, priority=priority, opened_at=at)
+        TicketRouted(
+            occurred_at=at,
+            department_id=department_id,
+            step=step,
+            priority=priority,
+            opened_at=at,
+            demand=stored_demand(demand),
+        )
     )
+
+
+QueueOrder = tuple[int, bool, datetime, datetime, int]
+
+NEVER_DUE = datetime(9999, 12, 31, tzinfo=UTC)
+"""Stands for the due time of a ticket that has none."""
 
 
 class WaitingTicket(msgspec.Struct, frozen=True, gc=False):
@@ -456,11 +523,17 @@ class WaitingTicket(msgspec.Struct, frozen=True, gc=False):
     department_id: DepartmentId
     priority: Priority
     opened_at: datetime
+    demand: Demand = NO_DEMAND
 
     @property
-    def order(self) -> tuple[int, datetime, int]:
-        """Queues are served by priority, then age."""
-        return (self.priority.rank, self.opened_at, self.ticket_id.int)
+    def order(self) -> QueueOrder:
+        """Queues are served by priority, then what came back, then by when it is due, then by age."""
+        demand = self.demand
+        return (self.priority.rank, not demand.returned, demand.due_at or NEVER_DUE, self.opened_at, self.ticket_id.int)
+
+    @property
+    def requirement(self) -> Requirement:
+        return self.demand.requirement
 
     def claim(self, agent_id: AgentId, *, reasons: Reasons, by: AssignedBy, at: datetime) -> DomainEvent:
         """The event that gives it to an agent. It can be saved only while the ticket waits at this version."""
@@ -475,9 +548,11 @@ def waiting_after(event: DomainEvent, before: WaitingTicket | None) -> WaitingTi
     fact = event.fact
     if isinstance(fact, TicketQueued):
         ticket_id = TicketId(event.originator_id)
-        return WaitingTicket(ticket_id, event.originator_version, fact.waits_in, fact.priority, fact.opened_at)
+        demand = fact.demand or NO_DEMAND
+        return WaitingTicket(ticket_id, event.originator_version, fact.waits_in, fact.priority, fact.opened_at, demand)
     if isinstance(fact, TicketPriorityChanged) and before is not None:
-        return msgspec.structs.replace(before, version=event.originator_version, priority=fact.priority)
+        demand = fact.demand or before.demand
+        return msgspec.structs.replace(before, version=event.originator_version, priority=fact.priority, demand=demand)
     return None
 
 

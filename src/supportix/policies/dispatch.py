@@ -1,33 +1,24 @@
 """The dispatch board: what is waiting, who can take it, and who gets it.
 
 Folded from the log by the assigner, the audit and the importer alike, so that each sees what the others saw. Consumes
-the events of departments and agents, and those of tickets that enter or leave a queue.
+the events of departments, agents and merges, and those of tickets that enter or leave a queue.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sortedcontainers import SortedDict, SortedList
-
-from supportix.domain.agent import Agent, Availability
+from supportix.domain.agent import Agent
 from supportix.domain.aggregate import DomainEvent
 from supportix.domain.department import Department
 from supportix.domain.ids import AgentId, TicketId
-from supportix.domain.ticket import (
-    AssignedBy,
-    ConsideredAgent,
-    Reasons,
-    Ticket,
-    TicketAssigned,
-    WaitingTicket,
-    waiting_after,
-)
-from supportix.policies.assignment import POLICIES, AssignmentPolicy, Candidate, Key
-
-CANDIDATES_KEPT = 5
+from supportix.domain.merge import Merge
+from supportix.domain.ticket import AssignedBy, Ticket, TicketAssigned, WaitingTicket, waiting_after
+from supportix.policies.pool import Pool
+from supportix.policies.pooling import Pooling, shared_tickets
+from supportix.policies.queue import Queue
+from supportix.policies.registry import POLICIES
 
 
 class Decision(NamedTuple):
@@ -35,79 +26,6 @@ class Decision(NamedTuple):
 
     claim: DomainEvent
     reservation: DomainEvent
-
-
-def exclusion(agent: Agent) -> str | None:
-    """Why an agent of the department can't take a ticket now; None where it can."""
-    if agent.availability is not Availability.ONLINE:
-        return agent.availability.value
-    return "at capacity" if agent.free == 0 else None
-
-
-class Pool:
-    """The agents of one department, ordered by its policy. Choosing costs O(log n) in their number."""
-
-    def __init__(self, policy: AssignmentPolicy) -> None:
-        self.policy = policy
-        self.turns: dict[UUID, int] = {}
-        self.members: dict[UUID, Agent] = {}
-        self._eligible: SortedDict[Key, Candidate] = SortedDict()
-        self._keys: dict[UUID, Key] = {}
-        self._excluded: dict[UUID, str] = {}
-        self._exclusions: Counter[str] = Counter()
-
-    def place(self, agent: Agent) -> None:
-        """Put an agent where it belongs now."""
-        self.remove(agent.id)
-        self.members[agent.id] = agent
-        reason = exclusion(agent)
-        if reason is not None:
-            self._excluded[agent.id] = reason
-            self._exclusions[reason] += 1
-            return
-        candidate = self.candidate(agent)
-        key = self.policy.key(candidate)
-        self._keys[agent.id] = key
-        self._eligible[key] = candidate
-
-    def remove(self, agent_id: UUID) -> None:
-        self.members.pop(agent_id, None)
-        key = self._keys.pop(agent_id, None)
-        if key is not None:
-            del self._eligible[key]
-        reason = self._excluded.pop(agent_id, None)
-        if reason is not None:
-            self._exclusions[reason] -= 1
-
-    def follow(self, policy: AssignmentPolicy) -> None:
-        """Order the agents by another policy."""
-        self.policy = policy
-        for agent in list(self.members.values()):
-            self.place(agent)
-
-    def candidate(self, agent: Agent) -> Candidate:
-        return Candidate(AgentId(agent.id), agent.open_work, agent.capacity, self.turns.get(agent.id, 0))
-
-    def has_free_agent(self) -> bool:
-        return bool(self._eligible)
-
-    def first(self, count: int) -> list[Candidate]:
-        """The first few in the policy's order; the first of them is the one to choose."""
-        return [self._eligible.values()[n] for n in range(min(count, len(self._eligible)))]
-
-    def reasons(self, based_on: int) -> Reasons:
-        """Why the first agent is chosen. At least one is eligible."""
-        first = self.first(CANDIDATES_KEPT)
-        tie_break = self.policy.explain(first[0], first[1]) if len(first) > 1 else "the only one who can take it"
-        return Reasons(
-            policy=self.policy.name,
-            policy_version=self.policy.version,
-            based_on=based_on,
-            eligible=len(self._eligible),
-            candidates=tuple(ConsideredAgent(c.agent_id, c.open_work, c.capacity, c.last_turn) for c in first),
-            excluded={reason: count for reason, count in sorted(self._exclusions.items()) if count},
-            tie_break=tie_break,
-        )
 
 
 class DispatchBoard:
@@ -118,8 +36,9 @@ class DispatchBoard:
         self.departments: dict[UUID, Department] = {}
         self.agents: dict[UUID, Agent] = {}
         self.waiting: dict[UUID, WaitingTicket] = {}
+        self.pooling = Pooling()
         self._pools: dict[UUID, Pool] = {}
-        self._queues: dict[UUID, SortedList[tuple[tuple[int, datetime, int], UUID]]] = {}
+        self._queues: dict[UUID, Queue] = {}
         self._ready: set[UUID] = set()
         self._left_alone: set[UUID] = set()
 
@@ -135,11 +54,13 @@ class DispatchBoard:
             self._fold_agent(event)
         elif kind is Department:
             self._fold_department(event)
+        elif kind is Merge:
+            self._regroup(self.pooling.fold(event))
 
     def leave_alone(self, position: int, stream_id: UUID) -> None:
         """Go past the event at this position, which can't be read; nobody knows how its stream stands from here on.
 
-        A ticket leaves its queue, an agent gets no work, a department's queue waits.
+        A ticket leaves its queue, an agent gets no work, a department's queue waits, a pool is used no more.
         """
         self.position = position
         self._left_alone.add(stream_id)
@@ -147,9 +68,10 @@ class DispatchBoard:
         if ticket is not None:
             self._dequeue(ticket)
         agent = self.agents.pop(stream_id, None)
-        for department_id in agent.department_ids if agent is not None else ():
+        for department_id in self.pooling.queues_served_by(agent.department_ids if agent is not None else ()):
             self.pool(department_id).remove(stream_id)
         self.departments.pop(stream_id, None)
+        self._regroup(self.pooling.leave_alone(stream_id))
 
     def restore(
         self,
@@ -158,9 +80,11 @@ class DispatchBoard:
         agents: Iterable[Agent],
         waiting: Iterable[WaitingTicket],
         turns: Iterable[tuple[UUID, UUID, int]],
+        merges: Iterable[Merge] = (),
     ) -> None:
         """Start from read models instead of from the first event. `turns`: department, agent, position of its turn."""
         self.position = position
+        self.pooling = Pooling(merges)
         for department in departments:
             self.departments[department.id] = department
             self._apply_policy(department)
@@ -173,10 +97,11 @@ class DispatchBoard:
             self._enqueue(ticket)
 
     def ready(self, *, even_paused: bool = False) -> list[UUID]:
-        """Departments where a ticket waits and an agent could take it."""
+        """Departments where a ticket waits that an agent could take."""
         ready = []
         for department_id in list(self._ready):
-            if not self._queues.get(department_id) or not self.pool(department_id).has_free_agent():
+            queue, pool = self._queues.get(department_id), self.pool(department_id)
+            if queue is None or not any(pool.can_take(requirement) for requirement in queue.requirements()):
                 self._ready.discard(department_id)
             elif even_paused or not self._paused(department_id):
                 ready.append(department_id)
@@ -187,24 +112,31 @@ class DispatchBoard:
     ) -> list[Decision]:
         """Give up to `limit` waiting tickets of these departments to their agents, in the queues' order.
 
-        Each choice knows this board and the choices before it in this list, nothing else. The board itself doesn't
-        change: save the decisions, then fold what the log says. `based_on` is the last position of the log that is on
-        the board, where events that are not saved yet were folded after it.
+        A ticket that nobody can take now is passed over. Each choice knows this board and the choices before it in this
+        list, nothing else. The board itself doesn't change: save the decisions, then fold what the log says. `based_on`
+        is the last position of the log that is on the board, where events that are not saved yet were folded after it.
         """
         trial = _Trial(self)
         decisions: list[Decision] = []
         for department_id in department_ids:
-            pool = self.pool(department_id)
-            for _, ticket_id in self._queues.get(department_id, ())[: limit - len(decisions)]:
-                if not pool.has_free_agent():
-                    break
+            queue, pool = self._queues.get(department_id), self.pool(department_id)
+            if queue is None or len(decisions) == limit:
+                continue
+            for ticket_id in queue.in_order(pool.can_take):
                 ticket = self.waiting[ticket_id]
-                reasons = pool.reasons(self.position if based_on is None else based_on)
+                reasons = pool.reasons(ticket.demand, self.position if based_on is None else based_on)
                 agent_id = reasons.candidates[0].agent_id
                 claim = ticket.claim(agent_id, reasons=reasons, by=by, at=at)
                 decisions.append(Decision(claim, trial.give(ticket, agent_id, at=at)))
+                if len(decisions) == limit:
+                    break
         trial.undo()
         return decisions
+
+    def events_of(self, decisions: Sequence[Decision], *, at: datetime) -> list[DomainEvent]:
+        """What to save of these decisions, as one command: for those across pools, only while the pools last."""
+        events = [event for decision in decisions for event in decision]
+        return events + self.pooling.share(shared_tickets(events), at=at)
 
     def pool(self, department_id: UUID) -> Pool:
         pool = self._pools.get(department_id)
@@ -226,7 +158,7 @@ class DispatchBoard:
 
     def _paused(self, department_id: UUID) -> bool:
         department = self.departments.get(department_id)
-        return department is None or department.paused
+        return department is None or department.paused or department.policy not in POLICIES
 
     def _fold_ticket(self, position: int, event: DomainEvent) -> None:
         fact = event.fact
@@ -251,20 +183,29 @@ class DispatchBoard:
         known = self.agents.get(event.originator_id)
         if known is not None and event.originator_version <= known.version:
             return
-        former = known.department_ids if known is not None else ()
+        former = tuple(self.pooling.queues_served_by(known.department_ids)) if known is not None else ()
         agent = event.mutate(known)
         if not isinstance(agent, Agent):
             raise TypeError(f"stream {event.originator_id} is not an agent's")
         self.agents[agent.id] = agent
+        served = set(self.pooling.queues_served_by(agent.department_ids))
         for department_id in former:
-            if department_id not in agent.department_ids:
+            if department_id not in served:
                 self.pool(department_id).remove(agent.id)
         self._place(agent)
 
     def _place(self, agent: Agent) -> None:
-        for department_id in agent.department_ids:
+        for department_id in self.pooling.queues_served_by(agent.department_ids):
             self.pool(department_id).place(agent)
             self._ready.add(department_id)
+
+    def _regroup(self, department_ids: Sequence[UUID]) -> None:
+        """Put the agents of departments where they belong whose pool was formed or has ended."""
+        members = {agent.id: agent for each in department_ids for agent in self.pool(each).members.values()}
+        for agent in members.values():
+            for department_id in department_ids:
+                self.pool(department_id).remove(agent.id)
+            self._place(agent)
 
     def _fold_department(self, event: DomainEvent) -> None:
         known = self.departments.get(event.originator_id)
@@ -287,13 +228,13 @@ class DispatchBoard:
         self.waiting[ticket.ticket_id] = ticket
         queue = self._queues.get(ticket.department_id)
         if queue is None:
-            queue = self._queues[ticket.department_id] = SortedList()
-        queue.add((ticket.order, ticket.ticket_id))
+            queue = self._queues[ticket.department_id] = Queue()
+        queue.add(ticket)
         self._ready.add(ticket.department_id)
 
     def _dequeue(self, ticket: WaitingTicket) -> None:
         del self.waiting[TicketId(ticket.ticket_id)]
-        self._queues[ticket.department_id].remove((ticket.order, ticket.ticket_id))
+        self._queues[ticket.department_id].remove(ticket)
 
 
 class _Trial:
@@ -310,7 +251,8 @@ class _Trial:
         agent = self._agents.get(agent_id)
         if agent is None:
             agent = self._agents[agent_id] = self._board.agents[agent_id].copy()
-        agent.reserve(ticket.ticket_id, ticket.department_id, at=at)
+        lent = self._board.pooling.lending(agent.department_ids, ticket.department_id)
+        agent.reserve(ticket.ticket_id, ticket.department_id, at=at, requirement=ticket.requirement, lent=lent)
         (reservation,) = agent.collect_events()
         self._given += 1
         pool = self._board.pool(ticket.department_id)
@@ -330,5 +272,5 @@ class _Trial:
             self._place(self._board.agents[agent_id])
 
     def _place(self, agent: Agent) -> None:
-        for department_id in agent.department_ids:
+        for department_id in self._board.pooling.queues_served_by(agent.department_ids):
             self._board.pool(department_id).place(agent)

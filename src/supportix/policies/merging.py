@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from supportix.domain.ids import DepartmentId, MergeId
+from supportix.domain.ids import DepartmentId, MergeId, TicketId
 from supportix.domain.merge import DepartmentLoad, Trigger
 from supportix.domain.merge_settings import MergeMode, MergeSettings, MergeStrategy
 
@@ -85,10 +85,26 @@ def is_underused(load: DepartmentLoad, settings: MergeSettings) -> bool:
 
 
 def moves(source: DepartmentLoad, target: DepartmentLoad) -> int:
-    """How many tickets to move: half the difference of the queues, as far as the target has free capacity for them."""
+    """How many tickets to move: half the difference of the queues, as far as the target has free points for them."""
     half = (source.queue_length - target.queue_length) // 2
-    room = target.free_capacity - target.queue_length
-    return max(0, min(half, room, MOST_MOVED))
+    return max(0, min(half, room(target), MOST_MOVED))
+
+
+def room(target: DepartmentLoad) -> int:
+    """How many points a target has free beyond what waits for it, of which each takes one at least."""
+    return max(0, target.free_capacity - target.queue_length)
+
+
+def to_move(waiting: Iterable[tuple[TicketId, int]], source: DepartmentLoad, target: DepartmentLoad) -> list[TicketId]:
+    """The first of these waiting tickets, with their weights, that are to be moved: no more than fit the target."""
+    chosen: list[TicketId] = []
+    free = room(target)
+    for ticket_id, weight in waiting:
+        if len(chosen) == moves(source, target) or weight > free:
+            break
+        chosen.append(ticket_id)
+        free -= weight
+    return chosen
 
 
 def suggestions(standings: Iterable[Standing], at: datetime) -> list[Suggestion]:

@@ -3,10 +3,11 @@
 Folded from the events of merges, by whoever gives tickets out and by whoever proves that it was right.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from uuid import UUID
 
+from supportix.domain.agent import Lent, WorkReserved
 from supportix.domain.aggregate import DomainEvent
 from supportix.domain.ids import DepartmentId, MergeId, TicketId
 from supportix.domain.merge import Merge, MergeState
@@ -52,14 +53,19 @@ class Pooling:
 
     def queues_served_by(self, department_ids: Iterable[DepartmentId]) -> Iterator[DepartmentId]:
         """The queues that an agent of these departments serves, each once."""
+        if not self._pool_of:
+            return iter(department_ids)
         own = dict.fromkeys(department_ids)
         partners = (self.partner_of(each) for each in own)
         return iter({**own, **dict.fromkeys(each for each in partners if each is not None)})
 
-    def lent_by(self, department_ids: Iterable[DepartmentId], queue_id: DepartmentId) -> Merge | None:
-        """The pool by which an agent of these departments serves the queue; None where the queue is its own."""
+    def lending(self, department_ids: Collection[DepartmentId], queue_id: DepartmentId) -> Lent | None:
+        """How an agent of these departments comes to serve the queue; None where it is its own, or isn't served."""
         pool = self._pool_of.get(queue_id)
-        return pool if pool is not None and queue_id not in tuple(department_ids) else None
+        partner = pool.partner_of(queue_id) if pool is not None else None
+        if queue_id in department_ids or pool is None or partner is None or partner not in department_ids:
+            return None
+        return Lent(partner, MergeId(pool.id))
 
     def share(self, given: Iterable[tuple[MergeId, TicketId]], *, at: datetime) -> list[DomainEvent]:
         """The events that go with assignments across pools, one per pool: saved only while the pools last."""
@@ -87,3 +93,13 @@ class Pooling:
             pool = self._pool_of.get(department_id)
             if pool is not None and pool.id == merge.id:
                 del self._pool_of[department_id]
+
+
+def shared_tickets(events: Iterable[DomainEvent]) -> list[tuple[MergeId, TicketId]]:
+    """The tickets that these events give to agents who are lent to their department, and by which pools."""
+    facts = [event.fact for event in events]
+    return [
+        (fact.merge_id, fact.ticket_id)
+        for fact in facts
+        if isinstance(fact, WorkReserved) and fact.merge_id is not None
+    ]

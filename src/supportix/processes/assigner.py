@@ -1,8 +1,8 @@
 """The assigner: gives waiting tickets to agents as soon as there is one who can take them.
 
 Follows the log on a dispatch board. Emits TicketAssigned on the ticket's stream and WorkReserved on the agent's, many
-pairs in one append that is fenced by the assigner's lease. Where anything changed under it nothing is written, and it
-decides again on what it then knows.
+pairs in one append that is fenced by the assigner's lease; MergeWorkShared with them, where a pool was used. Where
+anything changed under it nothing is written, and it decides again on what it then knows.
 """
 
 import asyncio
@@ -11,14 +11,17 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from supportix.commands.desk import SupportDesk, stored
 from supportix.domain.agent import Agent
 from supportix.domain.aggregate import Aggregate
+from supportix.domain.demand import Demand
 from supportix.domain.department import Department
 from supportix.domain.errors import NotFound
 from supportix.domain.ids import DepartmentId, TicketId
+from supportix.domain.merge import Merge
 from supportix.domain.ticket import AssignedBy, Priority, WaitingTicket, waiting_after
 from supportix.policies.dispatch import DispatchBoard
 from supportix.store.committer import Command, Fence, GroupCommitter
@@ -41,9 +44,13 @@ _AGENTS = """
 SELECT agent_id FROM read_model.agent_load
 UNION SELECT stream_id FROM parked_streams WHERE projection = 'agent_load'
 """
+_MERGES = """
+SELECT merge_id FROM read_model.merges WHERE state NOT IN ('finished', 'dissolved', 'dismissed', 'abandoned')
+UNION SELECT stream_id FROM parked_streams WHERE projection = 'merges'
+"""
 _PARKED_TICKETS = "SELECT stream_id FROM parked_streams WHERE projection = 'department_queue'"
 _WAITING = """
-SELECT ticket_id, version, department_id, priority, opened_at FROM read_model.department_queue
+SELECT ticket_id, version, department_id, priority, opened_at, demand FROM read_model.department_queue
 WHERE ticket_id NOT IN (SELECT stream_id FROM parked_streams WHERE projection = 'department_queue')
 """
 
@@ -96,8 +103,9 @@ class Assigner:
         return len(entries) == PAGE
 
     async def _assign(self, department_ids: list[UUID]) -> None:
-        decisions = self.board.decide(department_ids, at=self._clock(), by=AssignedBy.POLICY, limit=self._limit)
-        events = [stored(event) for decision in decisions for event in decision]
+        at = self._clock()
+        decisions = self.board.decide(department_ids, at=at, by=AssignedBy.POLICY, limit=self._limit)
+        events = [stored(event) for event in self.board.events_of(decisions, at=at)]
         try:
             appended = await self._committer.append(events, Command(fence=self._fence))
         except VersionConflict:
@@ -119,6 +127,7 @@ async def board_from_read_models(desk: SupportDesk) -> DispatchBoard:
         position = await _one(connection, "SELECT coalesce(min(position), 0) FROM checkpoints")
         departments = await _all(connection, _DEPARTMENTS)
         agents = await _all(connection, _AGENTS)
+        merges = await _all(connection, _MERGES)
         waiting = await _all(connection, _WAITING)
         parked = await _all(connection, _PARKED_TICKETS)
         turns = await _all(connection, "SELECT department_id, agent_id, last_turn FROM read_model.agent_turns")
@@ -128,11 +137,19 @@ async def board_from_read_models(desk: SupportDesk) -> DispatchBoard:
         await _readable(board, departments, lambda department_id: _known(desk, Department, department_id)),
         await _readable(board, agents, lambda agent_id: _known(desk, Agent, agent_id)),
         [
-            WaitingTicket(TicketId(ticket), version, DepartmentId(department), Priority(priority), opened_at)
-            for ticket, version, department, priority, opened_at in waiting
+            WaitingTicket(
+                TicketId(ticket),
+                version,
+                DepartmentId(department),
+                Priority(priority),
+                opened_at,
+                msgspec.convert(demand, Demand),
+            )
+            for ticket, version, department, priority, opened_at, demand in waiting
         ]
         + await _readable(board, parked, lambda ticket_id: _waiting_ticket(desk, ticket_id)),
         turns,
+        await _readable(board, merges, lambda merge_id: _known(desk, Merge, merge_id)),
     )
     _log.info("board restored", position=position, agents=len(agents), waiting=len(waiting))
     return board

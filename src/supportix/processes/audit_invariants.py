@@ -1,13 +1,17 @@
-"""What holds of every assignment, whoever made it: one assignee, capacity, membership, claim and reservation paired."""
+"""What holds of every assignment, whoever made it: one assignee, capacity, membership, claim and reservation paired.
+
+A reservation across a pool is held against that pool by another check, in audit_pools.
+"""
 
 from collections.abc import Callable
 from uuid import UUID
 
-from supportix.domain.agent import Agent, Availability, WorkReleased, WorkReserved
+from supportix.domain.agent import Agent, Availability, WorkForced, WorkReleased, WorkReserved
 from supportix.domain.aggregate import VersionGap
 from supportix.domain.ticket import (
     Ticket,
     TicketAssigned,
+    TicketPriorityChanged,
     TicketQueued,
     TicketResolved,
 )
@@ -23,6 +27,7 @@ class InvariantCheck:
         self._find = find
         self._versions: dict[UUID, int] = {}
         self._holders: dict[UUID, UUID] = {}
+        self._weights: dict[UUID, int] = {}
         self._agents: dict[UUID, Agent] = {}
         self._unpaired: dict[tuple[UUID, UUID, UUID], LogEntry] = {}
         self._command: UUID | None = None
@@ -57,6 +62,8 @@ class InvariantCheck:
             self._pair(entry, entry.stream_id, fact.agent_id)
         elif isinstance(fact, TicketQueued | TicketResolved):
             self._holders.pop(entry.stream_id, None)
+        if isinstance(fact, TicketQueued | TicketPriorityChanged) and (fact.demand or isinstance(fact, TicketQueued)):
+            self._weights[entry.stream_id] = fact.demand.weight if fact.demand is not None else 1
 
     def _take_agent(self, entry: LogEntry) -> None:
         fact = entry.fact
@@ -74,11 +81,18 @@ class InvariantCheck:
             self._agents[entry.stream_id] = folded
 
     def _check_reservation(self, entry: LogEntry, fact: WorkReserved, agent: Agent) -> None:
-        if agent.open_work >= agent.capacity:
-            self._find(entry, f"agent held {agent.open_work} of at most {agent.capacity} when it was given one more")
+        if agent.capacity - agent.open_work < fact.weight and not isinstance(fact, WorkForced):
+            self._find(
+                entry, f"agent held {agent.open_work} of at most {agent.capacity} when it was given {fact.weight} more"
+            )
+        weight = self._weights.get(fact.ticket_id, 1)
+        if fact.weight != weight:
+            self._find(entry, f"{fact.weight} points were reserved for a ticket that weighs {weight}")
+        if not agent.on_duty:
+            self._find(entry, "agent was off duty when it was given work")
         if agent.availability is not Availability.ONLINE:
             self._find(entry, f"agent was {agent.availability} when it was given work")
-        if fact.department_id not in agent.department_ids:
+        if fact.merge_id is None and fact.department_id not in agent.department_ids:
             self._find(entry, f"agent didn't belong to department {fact.department_id}")
 
     def _pair(self, entry: LogEntry, ticket_id: UUID, agent_id: UUID) -> None:

@@ -1,4 +1,7 @@
-"""What each department's chooser knew: its agents and their turns, as of any position that a decision names."""
+"""What each department's chooser knew: its agents and their turns, as of any position that a decision names.
+
+While a pool is formed, a department's agents are those of both teams.
+"""
 
 import copy
 from collections import Counter, deque
@@ -9,18 +12,24 @@ import msgspec
 
 from supportix.domain.agent import Agent, AgentJoinedDepartment, AgentRegistered
 from supportix.domain.aggregate import DomainEvent
-from supportix.domain.ids import AgentId
-from supportix.domain.ticket import ConsideredAgent, Reasons, TicketAssigned
-from supportix.policies.assignment import POLICIES, AssignmentPolicy, Candidate
-from supportix.policies.dispatch import CANDIDATES_KEPT, exclusion
+from supportix.domain.demand import NO_DEMAND, Demand, Requirement
+from supportix.domain.ids import DepartmentId
+from supportix.domain.merge import Merge, MergeDissolved, MergePoolFormed
+from supportix.domain.ticket import ConsideredAgent, Reasons, Ticket, TicketAssigned, WaitingTicket, waiting_after
+from supportix.policies.assignment import AssignmentPolicy, Candidate, ranked
+from supportix.policies.pool import CANDIDATES_KEPT, candidate_for, considered
+from supportix.policies.pooling import Pooling
+from supportix.policies.registry import KNOWN
 from supportix.store.log import LogEntry
 
 
 class Known:
-    """The agents of one department and their turns, as far as they have been told."""
+    """The agents who serve one department and their turns, as far as they have been told."""
 
-    def __init__(self) -> None:
+    def __init__(self, department_id: UUID) -> None:
         self.position = 0
+        self.own_team = frozenset({department_id})
+        self.teams = self.own_team
         self.agents: dict[UUID, Agent] = {}
         self.turns: dict[UUID, int] = {}
 
@@ -31,7 +40,11 @@ class Known:
         if isinstance(fact, TicketAssigned):
             self.turns[fact.agent_id] = position
         elif joined is not None:
-            self.agents[event.originator_id] = joined.copy()
+            self.agents[joined.id] = joined.copy()
+        elif isinstance(fact, MergePoolFormed):
+            self.teams |= {fact.source_id, fact.target_id}
+        elif isinstance(fact, MergeDissolved):
+            self.teams = self.own_team
         elif event.originator_version == self.agents[event.originator_id].version + 1:
             event.mutate(self.agents[event.originator_id])
 
@@ -41,27 +54,26 @@ class Known:
         twin.turns = dict(self.turns)
         return twin
 
-    def able(self, department_id: UUID) -> tuple[list[Candidate], Counter[str]]:
-        """Who could take a ticket, and why how many others could not."""
+    def able(self, requirement: Requirement) -> tuple[list[Candidate], Counter[str]]:
+        """Who could take such a ticket, and why how many others could not."""
         candidates: list[Candidate] = []
         excluded: Counter[str] = Counter()
         for agent in self.agents.values():
-            if department_id not in agent.department_ids:
+            if self.teams.isdisjoint(agent.department_ids):
                 continue
-            reason = exclusion(agent)
-            if reason is None:
-                turn = self.turns.get(agent.id, 0)
-                candidates.append(Candidate(AgentId(agent.id), agent.open_work, agent.capacity, turn))
+            obstacle = agent.obstacle(requirement)
+            if obstacle is None:
+                candidates.append(candidate_for(agent, requirement, self.turns.get(agent.id, 0)))
             else:
-                excluded[reason] += 1
+                excluded[obstacle] += 1
         return candidates, excluded
 
 
 class Replica:
     """One department: what was known up to a position, and the events after it that are not folded yet."""
 
-    def __init__(self) -> None:
-        self._known = Known()
+    def __init__(self, department_id: UUID) -> None:
+        self._known = Known(department_id)
         self._pending: deque[tuple[int, DomainEvent, Agent | None]] = deque()
         self._command: UUID | None = None
         self._view: Known | None = None
@@ -110,29 +122,45 @@ class Replicas:
         self._departments: dict[UUID, Replica] = {}
         self._agents: dict[UUID, Agent] = {}
         self._served: dict[UUID, set[UUID]] = {}
+        self._pooling = Pooling()
+        self._waiting: dict[UUID, WaitingTicket] = {}
+        self._asked: Demand | None = None
         self._command: UUID | None = None
         self._first = 0
 
     def take(self, entry: LogEntry) -> None:
         if entry.command_id != self._command:
             self._command, self._first = entry.command_id, entry.position
+        if entry.fact.AGGREGATE is Ticket:
+            self._take_ticket(entry)
         if isinstance(entry.fact, TicketAssigned):
             self._replica(entry.fact.department_id).tell(entry)
         elif entry.fact.AGGREGATE is Agent:
             self._take_agent(entry)
+        elif entry.fact.AGGREGATE is Merge:
+            self._take_merge(entry)
 
     def difference(self, entry: LogEntry, fact: TicketAssigned) -> str | None:
         """What replay says otherwise than this entry, which was taken last; None where it proves it."""
         reasons = fact.reasons
         if reasons is None:
             return "a policy's choice that names no reasons"
-        policy = POLICIES.get(reasons.policy)
-        if policy is None or policy.version != reasons.policy_version:
+        if (reasons.demand or NO_DEMAND) != self._asked:
+            return f"decided on the demand {reasons.demand or NO_DEMAND}, but the ticket waited with {self._asked}"
+        policy = KNOWN.get((reasons.policy, reasons.policy_version))
+        if policy is None:
             return f"policy {reasons.policy!r} version {reasons.policy_version} isn't known to this release"
         view = self._replica(fact.department_id).view(entry, reasons.based_on, self._first)
         if view is None:
             return f"based on position {reasons.based_on}, older than what an earlier choice was based on"
         return _compare(fact, reasons, policy, view, self._first - reasons.based_on - 1)
+
+    def _take_ticket(self, entry: LogEntry) -> None:
+        before = self._waiting.pop(entry.stream_id, None)
+        self._asked = before.demand if before is not None else None
+        after = waiting_after(entry.event, before)
+        if after is not None:
+            self._waiting[entry.stream_id] = after
 
     def _take_agent(self, entry: LogEntry) -> None:
         known = self._agents.get(entry.stream_id)
@@ -149,28 +177,46 @@ class Replicas:
                 joins = department_ids
             case AgentJoinedDepartment(department_id=joined):
                 joins = (joined,)
+        joins = tuple(self._pooling.queues_served_by(map(DepartmentId, joins)))
         served.update(joins)
         for department_id in served:
             self._replica(department_id).tell(entry, agent.copy() if department_id in joins else None)
 
+    def _take_merge(self, entry: LogEntry) -> None:
+        """Tell both departments that their pool was formed or has ended; first who serves them from then on."""
+        pair = self._pooling.fold(entry.event)
+        if isinstance(entry.fact, MergePoolFormed):
+            for agent in self._agents.values():
+                if not set(pair).isdisjoint(agent.department_ids):
+                    self._served[agent.id].update(pair)
+                    for department_id in pair:
+                        self._replica(department_id).tell(entry, agent.copy())
+        for department_id in pair:
+            self._replica(department_id).tell(entry)
+
     def _replica(self, department_id: UUID) -> Replica:
         replica = self._departments.get(department_id)
         if replica is None:
-            replica = self._departments[department_id] = Replica()
+            replica = self._departments[department_id] = Replica(department_id)
         return replica
 
 
 def _compare(fact: TicketAssigned, reasons: Reasons, policy: AssignmentPolicy, view: Known, shift: int) -> str | None:
     """Run the policy over everybody, and hold the outcome against what was recorded."""
-    candidates, excluded = view.able(fact.department_id)
+    demand = reasons.demand or NO_DEMAND
+    requirement = demand.requirement
+    candidates, excluded = view.able(requirement)
     if not candidates:
         return f"nobody could take it, yet {fact.agent_id} was chosen"
-    first = nsmallest(CANDIDATES_KEPT, candidates, key=policy.key)
+    preferred_id = policy.preferred(demand)
+    preferred = next((each for each in candidates if each.agent_id == preferred_id), None)
+    order = nsmallest(CANDIDATES_KEPT, candidates, key=lambda each: policy.place(each, requirement))
+    first = ranked(order, preferred)
     if first[0].agent_id != fact.agent_id:
         return f"{policy.name} version {policy.version} gives it to {first[0].agent_id}, the log to {fact.agent_id}"
-    considered = tuple(ConsideredAgent(c.agent_id, c.open_work, c.capacity, c.last_turn) for c in first)
-    if considered != tuple(_as_saved(each, reasons.based_on, shift) for each in reasons.candidates):
-        return f"other candidates were recorded than replay finds: {considered}"
+    found = tuple(considered(each) for each in first)
+    if found != tuple(_as_saved(each, reasons.based_on, shift) for each in reasons.candidates):
+        return f"other candidates were recorded than replay finds: {found}"
     if (reasons.eligible, dict(reasons.excluded)) != (len(candidates), dict(excluded)):
         return f"{len(candidates)} eligible and excluded {dict(excluded)} by replay, another count was recorded"
     return None

@@ -17,12 +17,12 @@ from supportix.commands.desk import SupportDesk, Work
 from supportix.commands.merges import MergeAnswer, join, leave_where_ended
 from supportix.domain.department import Department
 from supportix.domain.errors import Conflict, NotFound
-from supportix.domain.ids import DepartmentId, MergeId, TicketId
+from supportix.domain.ids import MergeId, TicketId
 from supportix.domain.merge import AbandonReason, DecidedBy, Evidence, Merge, NextStep, suggest_merge
 from supportix.domain.merge_settings import MergeMode, MergeStrategy
 from supportix.domain.ticket import Status, Ticket
-from supportix.policies.merging import ArrivalForecast, Suggestion, has_fallen, moves, suggestions
-from supportix.projections.merge_load import MergeScene, merge_scene, oldest_waiting
+from supportix.policies.merging import ArrivalForecast, Suggestion, has_fallen, moves, suggestions, to_move
+from supportix.projections.merge_load import MergeScene, merge_scene, oldest_fitting
 from supportix.store.committer import Command, Fence
 from supportix.store.errors import CorruptEvent, VersionConflict
 
@@ -179,8 +179,9 @@ class Merging:
             if _is_over(merge, evidence):
                 return self._abandoning(AbandonReason.LOAD_FELL, evidence)
             return self._pooling(evidence)
-        count = moves(evidence.source, evidence.target)
-        ticket_ids = await oldest_waiting(self._desk.pool, merge.source_id, count) if count else []
+        source, target = evidence.source, evidence.target
+        waiting = await oldest_fitting(self._desk.pool, merge.source_id, merge.target_id, moves(source, target))
+        ticket_ids = to_move(waiting, source, target)
         if not ticket_ids:
             return self._abandoning(AbandonReason.NOTHING_TO_MOVE, evidence)
         return self._starting(ticket_ids, evidence)
@@ -201,7 +202,7 @@ class Merging:
             return False
         if ticket.status is not Status.QUEUED or ticket.department_id != merge.source_id:
             return False
-        ticket.transfer(DepartmentId(merge.target_id), reason="", at=self._clock(), merge_id=MergeId(merge.id))
+        ticket.transfer(merge.target_id, reason="", at=self._clock(), demand=ticket.demand, merge_id=MergeId(merge.id))
         return True
 
     async def _finish(self, _: Work, merge: Merge) -> None:

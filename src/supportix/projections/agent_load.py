@@ -1,23 +1,28 @@
 """Agents and what they hold, and when each had its last turn. Consumes agents' events and TicketAssigned."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import BigInteger, Column, DateTime, Integer, Table, Text, Uuid
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, Integer, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from supportix.domain.agent import (
     Agent,
     AgentAvailabilityChanged,
     AgentCapacityChanged,
+    AgentDutyChanged,
     AgentJoinedDepartment,
     AgentLeftDepartment,
     AgentRegistered,
+    AgentScheduleChanged,
+    AgentSkillsChanged,
     Availability,
     WorkReleased,
     WorkReserved,
 )
+from supportix.domain.schedule import Schedule
 from supportix.domain.ticket import Ticket, TicketAssigned
 from supportix.projections.rows import LIVE, Connection, Latest, Rows, stream_ids
 from supportix.schema import metadata
@@ -31,12 +36,18 @@ agent_load = Table(
     Column("department_ids", ARRAY(Uuid), nullable=False),
     Column("availability", Text, nullable=False),
     Column("availability_since", DateTime(timezone=True), nullable=False),
+    Column("on_duty", Boolean, nullable=False),
+    Column("duty_changes_at", DateTime(timezone=True)),
+    Column("skills", JSONB, nullable=False),
+    Column("schedule", JSONB, nullable=False),
     Column("capacity", Integer, nullable=False),
     Column("open_work", Integer, nullable=False),
+    Column("open_tickets", Integer, nullable=False),
     Column("assigned_total", Integer, nullable=False),
     Column("last_assigned_at", DateTime(timezone=True)),
     Column("version", Integer, nullable=False),
     Column("position", BigInteger, nullable=False),
+    Index("ix_agent_load_duty_changes_at", "duty_changes_at"),
     schema=LIVE,
 )
 
@@ -52,15 +63,23 @@ agent_turns = Table(
 
 
 class AgentRow(msgspec.Struct):
-    """An agent as loads show it: `open_work` of `capacity` tickets held."""
+    """An agent as loads show it: `open_tickets`, which take `open_work` of `capacity` points.
+
+    `duty_changes_at`: when its schedule next takes it on or off duty.
+    """
 
     agent_id: UUID
     name: str
     department_ids: list[UUID]
     availability: str
     availability_since: datetime
+    on_duty: bool
+    duty_changes_at: datetime | None
+    skills: dict[str, int]
+    schedule: dict[str, Any]
     capacity: int
     open_work: int
+    open_tickets: int
     assigned_total: int
     last_assigned_at: datetime | None
     version: int
@@ -107,11 +126,21 @@ class AgentLoad:
 def _apply(row: AgentRow, entry: LogEntry) -> None:
     match entry.fact:
         case WorkReserved():
-            row.open_work += 1
+            row.open_work += entry.fact.weight
+            row.open_tickets += 1
             row.assigned_total += 1
             row.last_assigned_at = entry.fact.occurred_at
         case WorkReleased():
-            row.open_work -= 1
+            row.open_work -= entry.fact.weight
+            row.open_tickets -= 1
+        case AgentSkillsChanged(skills=skills):
+            row.skills = dict(skills)
+        case AgentScheduleChanged(schedule=schedule):
+            row.schedule = msgspec.to_builtins(schedule)
+            row.duty_changes_at = schedule.next_change(entry.fact.occurred_at)
+        case AgentDutyChanged(on_duty=on_duty):
+            row.on_duty = on_duty
+            row.duty_changes_at = msgspec.convert(row.schedule, Schedule).next_change(entry.fact.occurred_at)
         case AgentAvailabilityChanged(availability=availability):
             row.availability, row.availability_since = availability, entry.fact.occurred_at
         case AgentCapacityChanged(capacity=capacity):
@@ -131,8 +160,13 @@ def _registered(entry: LogEntry, fact: AgentRegistered) -> AgentRow:
         department_ids=list(fact.department_ids),
         availability=Availability.OFFLINE,
         availability_since=fact.occurred_at,
+        on_duty=True,
+        duty_changes_at=None,
+        skills={},
+        schedule={},
         capacity=fact.capacity,
         open_work=0,
+        open_tickets=0,
         assigned_total=0,
         last_assigned_at=None,
         version=entry.version,

@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import Select, func, literal, select, tuple_
 
 from supportix.domain.agent import Availability
+from supportix.domain.schedule import Schedule
 from supportix.projections.agent_load import AgentLoad, agent_load
 from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, RowT, fetch, fetch_one
 from supportix.projections.department_queries import NameKey
@@ -21,20 +22,26 @@ class AgentView(msgspec.Struct, frozen=True, kw_only=True):
     department_ids: tuple[UUID, ...]
     availability: Availability
     availability_since: datetime
+    on_duty: bool
+    duty_changes_at: datetime | None
+    skills: dict[str, int]
+    schedule: Schedule
     capacity: int
     version: int
     position: int
 
 
 class LoadView(msgspec.Struct, frozen=True, kw_only=True):
-    """What an agent holds: `open_work` of `capacity` tickets; `free` more fit."""
+    """What an agent holds: `open_tickets`, which take `open_work` of `capacity` points; `free` are left."""
 
     agent_id: UUID
     name: str
     department_ids: tuple[UUID, ...]
     availability: Availability
+    on_duty: bool
     capacity: int
     open_work: int
+    open_tickets: int
     free: int
     assigned_total: int
     last_assigned_at: datetime | None

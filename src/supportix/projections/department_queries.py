@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import ColumnElement, func, literal, select, tuple_
 
+from supportix.domain.demand import Demand
 from supportix.domain.ticket import Channel, Priority
 from supportix.projections.agent_load import AgentLoad, agent_load
 from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, fetch, fetch_one
@@ -26,6 +27,8 @@ class PlaceKey(msgspec.Struct, frozen=True, array_like=True):
     """Where a ticket stands in its queue."""
 
     rank: int
+    kept_back: bool
+    due_at: datetime
     opened_at: datetime
     ticket_id: UUID
 
@@ -46,7 +49,11 @@ class QueueSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QueueEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """A waiting ticket. `place` is 1 for the one that is next."""
+    """A waiting ticket. `place` is 1 for the one that is next; `demand` is what it asks of its agent.
+
+    `kept_back` is false where it was taken back from an agent, which puts it before others of its priority. Without a
+    target, `due_at` lies in the year 9999.
+    """
 
     place: int
     ticket_id: UUID
@@ -55,6 +62,9 @@ class QueueEntry(msgspec.Struct, frozen=True, kw_only=True):
     requester_id: UUID
     priority: Priority
     channel: Channel
+    kept_back: bool
+    due_at: datetime
+    demand: Demand
     opened_at: datetime
     queued_at: datetime
     version: int
@@ -111,7 +121,7 @@ async def queue_page(
     database: ReadDatabase, department_id: UUID, *, behind: PlaceKey | None, limit: int
 ) -> AsOf[list[QueueEntry]]:
     """A department's queue in order. Places count from the head of the queue on every page."""
-    order = [department_queue.c.priority_rank, department_queue.c.opened_at, department_queue.c.ticket_id]
+    order = _place(department_queue.c)
     placed = (
         select(department_queue, func.row_number().over(order_by=order).label("place"))
         .where(department_queue.c.department_id == department_id)
@@ -126,13 +136,16 @@ async def queue_page(
         tickets.c.requester_id,
         own.priority,
         tickets.c.channel,
+        own.kept_back,
+        own.due_at,
+        own.demand,
         own.opened_at,
         own.queued_at,
         own.version,
     ).select_from(placed.join(tickets, tickets.c.ticket_id == own.ticket_id))
     if behind is not None:
-        columns: list[ColumnElement[Any]] = [own.priority_rank, own.opened_at, own.ticket_id]
-        query = query.where(tuple_(*columns) > _bound(columns, behind.rank, behind.opened_at, behind.ticket_id))
+        columns = _place(own)
+        query = query.where(tuple_(*columns) > _bound(columns, *msgspec.structs.astuple(behind)))
     return await fetch(database, query, QueueEntry, of=[*_QUEUE, TicketList.name], order=[own.place], limit=limit)
 
 
@@ -147,6 +160,10 @@ def _served(department_id: ColumnElement[UUID], agent_id: UUID | None) -> Column
     if agent_id is None:
         return literal(True)
     return department_id.in_(select(func.unnest(agent_load.c.department_ids)).where(agent_load.c.agent_id == agent_id))
+
+
+def _place(columns: Any) -> list[ColumnElement[Any]]:
+    return [columns[name] for name in ("priority_rank", "kept_back", "due_at", "opened_at", "ticket_id")]
 
 
 def _bound(columns: list[Any], *values: Any) -> Any:

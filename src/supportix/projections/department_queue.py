@@ -1,13 +1,16 @@
 """The queues: one row per ticket that waits. Consumes what puts tickets into queues and takes them out."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, SmallInteger, Table, Text, Uuid
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, Integer, SmallInteger, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
 
+from supportix.domain.demand import Demand
 from supportix.domain.ids import DepartmentId, TicketId
-from supportix.domain.ticket import Priority, Ticket, WaitingTicket, waiting_after
+from supportix.domain.ticket import NEVER_DUE, Priority, Ticket, WaitingTicket, waiting_after
 from supportix.projections.rows import LIVE, Connection, Rows, stream_ids
 from supportix.schema import metadata
 from supportix.store.log import LogEntry
@@ -19,24 +22,36 @@ department_queue = Table(
     Column("department_id", Uuid, nullable=False),
     Column("priority", Text, nullable=False),
     Column("priority_rank", SmallInteger, nullable=False),
+    Column("kept_back", Boolean, nullable=False),
+    Column("due_at", DateTime(timezone=True), nullable=False),
     Column("opened_at", DateTime(timezone=True), nullable=False),
     Column("queued_at", DateTime(timezone=True), nullable=False),
+    Column("demand", JSONB, nullable=False),
     Column("version", Integer, nullable=False),
     Column("position", BigInteger, nullable=False),
-    Index("ix_department_queue_order", "department_id", "priority_rank", "opened_at", "ticket_id"),
+    Index(
+        "ix_department_queue_order", "department_id", "priority_rank", "kept_back", "due_at", "opened_at", "ticket_id"
+    ),
     schema=LIVE,
 )
 
 
 class QueueRow(msgspec.Struct):
-    """A waiting ticket. Its place follows from priority, then age."""
+    """A waiting ticket. Its place follows from its columns in the order of WaitingTicket.order.
+
+    `kept_back`: no agent had it before, so it comes after those that were taken back; `due_at` lies in the last year
+    that there is where the ticket has no target.
+    """
 
     ticket_id: UUID
     department_id: UUID
     priority: str
     priority_rank: int
+    kept_back: bool
+    due_at: datetime
     opened_at: datetime
     queued_at: datetime
+    demand: dict[str, Any]
     version: int
     position: int
 
@@ -48,6 +63,7 @@ class QueueRow(msgspec.Struct):
             DepartmentId(self.department_id),
             Priority(self.priority),
             self.opened_at,
+            msgspec.convert(self.demand, Demand),
         )
 
 
@@ -79,8 +95,11 @@ class DepartmentQueue:
                 department_id=after.department_id,
                 priority=after.priority,
                 priority_rank=after.priority.rank,
+                kept_back=not after.demand.returned,
+                due_at=after.demand.due_at or NEVER_DUE,
                 opened_at=after.opened_at,
                 queued_at=known.queued_at if known is not None and keeps_place else entry.fact.occurred_at,
+                demand=msgspec.to_builtins(after.demand),
                 version=after.version,
                 position=entry.position,
             )

@@ -42,7 +42,7 @@ LEFT JOIN (
 LEFT JOIN (
     SELECT unnest(department_ids) AS department_id, sum(greatest(0, capacity - open_work))::bigint AS free,
         sum(capacity)::bigint AS capacity
-    FROM read_model.agent_load WHERE availability = 'online' AND department_ids && %(ids)s GROUP BY 1
+    FROM read_model.agent_load WHERE availability = 'online' AND on_duty AND department_ids && %(ids)s GROUP BY 1
 ) AS a USING (department_id)
 LEFT JOIN (
     SELECT department_id, sum(assignments)::bigint AS taken
@@ -50,8 +50,17 @@ LEFT JOIN (
 ) AS t USING (department_id)
 WHERE d.department_id = ANY(%(ids)s)
 """
-_OLDEST = """
-SELECT ticket_id FROM read_model.department_queue WHERE department_id = %s ORDER BY opened_at, ticket_id LIMIT %s
+_OLDEST_FITTING = """
+SELECT q.ticket_id, coalesce((q.demand->>'weight')::int, 1)
+FROM read_model.department_queue AS q
+WHERE q.department_id = %(source)s AND (
+    jsonb_array_length(coalesce(q.demand->'skills', '[]')) = 0 OR EXISTS (
+        SELECT FROM read_model.agent_load AS a
+        WHERE a.department_ids @> ARRAY[%(target)s] AND a.availability = 'online' AND a.on_duty
+        AND a.skills ?& ARRAY(SELECT jsonb_array_elements_text(q.demand->'skills'))
+    )
+)
+ORDER BY q.opened_at, q.ticket_id LIMIT %(count)s
 """
 
 
@@ -90,10 +99,16 @@ async def merge_scene(
     return MergeScene(position or 0, standings, live)
 
 
-async def oldest_waiting(pool: AsyncConnectionPool[Any], department_id: UUID, count: int) -> list[TicketId]:
-    """The tickets that a department has had waiting for the longest, oldest first."""
+async def oldest_fitting(
+    pool: AsyncConnectionPool[Any], source_id: UUID, target_id: UUID, count: int
+) -> list[tuple[TicketId, int]]:
+    """The tickets that wait in the source and some agent of the target has the skills for, with their weights.
+
+    Oldest first, at most `count`.
+    """
+    wanted = {"source": source_id, "target": target_id, "count": count}
     async with pool.connection() as connection:
-        return [TicketId(row[0]) for row in await _all(connection, _OLDEST, (department_id, count))]
+        return [(TicketId(row[0]), row[1]) for row in await _all(connection, _OLDEST_FITTING, wanted)]
 
 
 def _standing(row: tuple[Any, ...], at: datetime, paced: timedelta, forecast: int | None) -> Standing:

@@ -76,7 +76,7 @@ async def get_queue(call: Call, department_id: UUID, query: ByName) -> Read[Page
         listing,
         found.value,
         query.limit,
-        lambda entry: PlaceKey(entry.priority.rank, entry.opened_at, entry.ticket_id),
+        lambda entry: PlaceKey(entry.priority.rank, entry.kept_back, entry.due_at, entry.opened_at, entry.ticket_id),
     )
     return Read(page, found.position)
 
