@@ -52,6 +52,7 @@ class MergingDesk:
     def __init__(self, core: Core) -> None:
         self.core = core
         self.scene = Scene(core)
+        self.waiting: list[TicketId] = []
         self._runner: ProjectionRunner | None = None
 
     async def open(self, *, capacity: int = 20, **changes: Any) -> "MergingDesk":
