@@ -11,6 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 from supportix.commands.agents import Agents
 from supportix.commands.departments import Departments
 from supportix.commands.desk import SupportDesk
+from supportix.commands.known_departments import KnownDepartments
 from supportix.commands.merges import Merges
 from supportix.commands.numbers import TicketNumbers
 from supportix.commands.tickets import Tickets
@@ -50,7 +51,8 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
     async with pool:
         await committer.start()
         desk = SupportDesk(url, pool, committer)
-        tickets = Tickets(desk, TicketNumbers(pool))
+        known = KnownDepartments(desk)
+        tickets = Tickets(desk, TicketNumbers(pool), known)
         core = Core(
             pool=pool,
             wakeups=wakeups,
@@ -58,9 +60,9 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
             desk=desk,
             feed=LogFeed(desk.reading, wakeups),
             tickets=tickets,
-            departments=Departments(desk),
-            agents=Agents(desk, tickets),
-            merges=Merges(desk, tickets),
+            departments=Departments(desk, known),
+            agents=Agents(desk, known),
+            merges=Merges(desk, known),
         )
         try:
             yield core

@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 
 from supportix.commands.actors import Actor
 from supportix.commands.desk import Outcome, SupportDesk, Work
-from supportix.commands.tickets import Tickets
+from supportix.commands.known_departments import KnownDepartments
 from supportix.domain.department import Department
 from supportix.domain.errors import Conflict
 from supportix.domain.ids import DepartmentId, MergeId
@@ -54,9 +54,14 @@ class MergingAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class Merges:
     """Carries out commands on merges."""
 
-    def __init__(self, desk: SupportDesk, tickets: Tickets) -> None:
+    def __init__(self, desk: SupportDesk, departments: KnownDepartments) -> None:
         self._desk = desk
-        self._tickets = tickets
+        self._departments = departments
+
+    async def must_be_departments(self, *department_ids: UUID) -> None:
+        """Refused: UnknownDepartment."""
+        for department_id in department_ids:
+            await self._departments.must_exist(department_id)
 
     async def change_settings(
         self,
@@ -70,8 +75,7 @@ class Merges:
     ) -> Outcome:
         """Refused: Forbidden, NotFound, StaleVersion, UnknownDepartment, and as `MergeSettings.must_hold` says."""
         actor.must_have(Permission.MERGES_MANAGE)
-        for each in settings.compatible_ids:
-            await self._tickets.must_be_department(each)
+        await self.must_be_departments(*settings.compatible_ids)
 
         async def decide(work: Work) -> MergingAnswer:
             department = await work.load(Department, department_id)

@@ -197,7 +197,7 @@ class Agent(Aggregate, kw_only=True):
 
         Refused: NotInDepartment, AgentUnavailable, AgentLacksSkill, AgentAtCapacity.
         """
-        self._must_be_there(department_id if lent is None else lent.by)
+        self.must_be_there(department_id if lent is None else lent.by)
         missing = [skill for skill in requirement.skills if skill not in self.skills]
         if missing:
             raise AgentLacksSkill(f"agent {self.id} was expected to have the skills {', '.join(missing)}")
@@ -226,7 +226,7 @@ class Agent(Aggregate, kw_only=True):
         reason: str = "",
     ) -> "Agent":
         """Take a ticket on whatever the capacity and the skills are. Refused: NotInDepartment, AgentUnavailable."""
-        self._must_be_there(department_id)
+        self.must_be_there(department_id)
         return self.record(
             WorkForced(
                 occurred_at=at,
@@ -237,7 +237,8 @@ class Agent(Aggregate, kw_only=True):
             )
         )
 
-    def _must_be_there(self, department_id: DepartmentId) -> None:
+    def must_be_there(self, department_id: DepartmentId) -> None:
+        """Refused: NotInDepartment, AgentUnavailable."""
         if department_id not in self.department_ids:
             raise NotInDepartment(f"agent {self.id} doesn't belong to department {department_id}")
         if self.availability is not Availability.ONLINE:

@@ -13,8 +13,8 @@ from supportix.api.inputs import CursorText, Ids, Limit, Reason
 from supportix.api.paging import page_of
 from supportix.api.refusals import ReadModelsBehind
 from supportix.commands.desk import Outcome
+from supportix.commands.known_departments import UnknownDepartment
 from supportix.commands.merges import MergeAnswer, MergingAnswer, MergingNotSet, PoolNotNeeded
-from supportix.commands.tickets import UnknownDepartment
 from supportix.domain.department import DepartmentInMerge
 from supportix.domain.errors import NotFound
 from supportix.domain.ids import DepartmentId
@@ -148,8 +148,7 @@ async def suggest_merge(call: Call, body: NewMerge) -> Outcome:
     source_id, target_id = DepartmentId(body.source_id), DepartmentId(body.target_id)
     if source_id == target_id:
         raise MergeWithItself("another department than the source was expected as target_id")
-    for department_id in (source_id, target_id):
-        await core.tickets.must_be_department(department_id)
+    await core.merges.must_be_departments(source_id, target_id)
     await call.backend.positions.reach(await core.desk.reading.head(), call.backend.settings.consistency_wait_seconds)
     scene = await merge_scene(core.pool, call.at, department_ids=[source_id, target_id])
     evidence = scene.evidence(source_id, target_id)
