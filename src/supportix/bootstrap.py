@@ -12,6 +12,7 @@ from supportix.commands.agents import Agents
 from supportix.commands.departments import Departments
 from supportix.commands.desk import SupportDesk
 from supportix.commands.known_departments import KnownDepartments
+from supportix.commands.merges import Merges
 from supportix.commands.numbers import TicketNumbers
 from supportix.commands.tickets import Tickets
 from supportix.settings import SettingRefused, Settings
@@ -31,6 +32,7 @@ class Core(msgspec.Struct, frozen=True):
     tickets: Tickets
     departments: Departments
     agents: Agents
+    merges: Merges
 
 
 def utc_now() -> datetime:
@@ -60,6 +62,7 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
             tickets=tickets,
             departments=Departments(desk, known),
             agents=Agents(desk, known),
+            merges=Merges(desk, known),
         )
         try:
             yield core

@@ -84,12 +84,13 @@ class Unassigned(Entry, frozen=True, kw_only=True, tag="ticket-unassigned"):
 
 
 class Transferred(Entry, frozen=True, kw_only=True, tag="ticket-transferred"):
-    """It moved to another department. `reason` is for staff."""
+    """It moved to another department, by a merge where one is named. `reason` and `merge_id` are for staff."""
 
     from_department_id: UUID
     to_department_id: UUID
     from_agent_id: UUID | None
     reason: str | None
+    merge_id: UUID | None
 
 
 class WorkStarted(Entry, frozen=True, kw_only=True, tag="ticket-work-started"):
@@ -159,7 +160,7 @@ _ENTRIES: dict[type[Fact], type[TimelineEntry]] = {
 _FOR_STAFF: dict[type[TimelineEntry], frozenset[str]] = {
     Assigned: frozenset({"reasons"}),
     Unassigned: frozenset({"reason"}),
-    Transferred: frozenset({"reason"}),
+    Transferred: frozenset({"reason", "merge_id"}),
 }
 
 

@@ -16,6 +16,9 @@ from supportix.domain.department import (
     Department,
     DepartmentCreated,
     DepartmentRenamed,
+    MergeJoined,
+    MergeLeft,
+    MergingChanged,
     ResolutionTargetsChanged,
     TakeBack,
     TakeBackChanged,
@@ -113,6 +116,8 @@ def _apply(row: DepartmentRow, entry: LogEntry) -> None:
             row.weights_by_priority, row.weights_by_channel = _by_word(by_priority), _by_word(by_channel)
         case TakeBackChanged(take_back=take_back):
             _take_back(row, take_back)
+        case MergingChanged() | MergeJoined() | MergeLeft():
+            pass  # The read model of merges tells of these.
         case other:
             raise NotImplementedError(f"the department directory has no rule for {type(other).TOPIC}")
 
