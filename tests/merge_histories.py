@@ -133,7 +133,7 @@ _MERGE_STEPS = {
 }
 _NAMES = [
     *_OFTEN,
-    *["distribute"] * 8,
+    *["open"] * 9, *["distribute"] * 5,
     *["availability"] * 2,
     "transfer",
     "unassign",
