@@ -12,7 +12,14 @@ from tests.store.streams import whole_log
 from supportix.commands.tickets import AssignTicket, ResolveTicket, TransferTicket
 from supportix.domain.department import Department, DepartmentInMerge
 from supportix.domain.ids import AgentId
-from supportix.domain.merge import AbandonReason, DecidedBy, MergeAbandoned, MergeState, MergeSuggested, Trigger
+from supportix.domain.merge import (
+    AbandonReason,
+    DecidedBy,
+    MergeAbandoned,
+    MergeState,
+    MergeSuggested,
+)
+from supportix.domain.merge_evidence import Trigger
 from supportix.domain.merge_settings import MergeMode, MergeStrategy
 from supportix.domain.ticket import Ticket
 from supportix.store.committer import Command
