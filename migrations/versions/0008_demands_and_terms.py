@@ -57,6 +57,13 @@ def upgrade() -> None:
         schema=LIVE,
     )
     op.create_index("ix_agent_load_duty_changes_at", "agent_load", ["duty_changes_at"], schema=LIVE)
+    op.create_index(
+        "ix_tickets_held",
+        "tickets",
+        ["agent_id"],
+        schema=LIVE,
+        postgresql_where=sa.text("status IN ('assigned', 'in_progress')"),
+    )
     op.create_table(
         "agent_heartbeats",
         sa.Column("agent_id", sa.Uuid(), nullable=False),
@@ -67,6 +74,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("agent_heartbeats")
+    op.drop_index("ix_tickets_held", table_name="tickets", schema=LIVE)
     op.drop_index("ix_agent_load_duty_changes_at", table_name="agent_load", schema=LIVE)
     op.drop_index(QUEUE_ORDER, table_name="department_queue", schema=LIVE)
     op.create_index(

@@ -11,6 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 from supportix.commands.agents import Agents
 from supportix.commands.departments import Departments
 from supportix.commands.desk import SupportDesk
+from supportix.commands.known_departments import KnownDepartments
 from supportix.commands.numbers import TicketNumbers
 from supportix.commands.tickets import Tickets
 from supportix.settings import SettingRefused, Settings
@@ -48,7 +49,8 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
     async with pool:
         await committer.start()
         desk = SupportDesk(url, pool, committer)
-        tickets = Tickets(desk, TicketNumbers(pool))
+        known = KnownDepartments(desk)
+        tickets = Tickets(desk, TicketNumbers(pool), known)
         core = Core(
             pool=pool,
             wakeups=wakeups,
@@ -56,8 +58,8 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
             desk=desk,
             feed=LogFeed(desk.reading, wakeups),
             tickets=tickets,
-            departments=Departments(desk),
-            agents=Agents(desk, tickets),
+            departments=Departments(desk, known),
+            agents=Agents(desk, known),
         )
         try:
             yield core

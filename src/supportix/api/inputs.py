@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 NO_NUL = "^[^\\u0000]*$"
 """PostgreSQL's text can't hold the character U+0000."""
@@ -23,6 +23,8 @@ Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=NO_NUL)]
 OptionalName = Annotated[str, Meta(max_length=100, pattern=NO_NUL)]
 Tag = Annotated[str, Meta(min_length=1, max_length=50, pattern=NO_NUL)]
 Tags = Annotated[tuple[Tag, ...], Meta(max_length=20, examples=[["billing", "address"]])]
+Skill = Annotated[str, Meta(min_length=1, max_length=50, pattern=NO_NUL, examples=["french"])]
+Skills = Annotated[tuple[Skill, ...], Meta(max_length=20, examples=[["french"]])]
 Username = Annotated[str, Meta(min_length=1, max_length=150, pattern=NO_NUL, examples=["alice"])]
 Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=NO_NUL, examples=["alice@example.com"])]
 GivenPassword = Annotated[str, Meta(max_length=1_024, pattern=NO_NUL)]
@@ -47,3 +49,7 @@ CursorText = Annotated[
 ]
 Moment = Annotated[datetime, Meta(tz=True)]
 Ids = Annotated[tuple[UUID, ...], Meta(max_length=200)]
+
+
+class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
+    """No details are needed."""

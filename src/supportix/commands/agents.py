@@ -1,6 +1,6 @@
 """Commands on agents."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,9 +10,11 @@ import psycopg
 
 from supportix.commands.actors import Actor
 from supportix.commands.desk import Outcome, SupportDesk, Work
-from supportix.commands.tickets import Tickets
+from supportix.commands.known_departments import KnownDepartments
 from supportix.domain.agent import Agent, Availability, register_agent
+from supportix.domain.errors import Forbidden, NotFound
 from supportix.domain.ids import AgentId, DepartmentId
+from supportix.domain.schedule import Schedule
 from supportix.identity.roles import Permission, Role
 from supportix.store.committer import Command
 from supportix.store.errors import StaleVersion
@@ -31,8 +33,11 @@ class AgentAnswer(msgspec.Struct, frozen=True, kw_only=True):
     agent_id: UUID
     department_ids: tuple[UUID, ...]
     availability: Availability
+    on_duty: bool
+    skills: dict[str, int]
     capacity: int
     open_work: int
+    open_tickets: int
     version: int
 
     @classmethod
@@ -41,8 +46,11 @@ class AgentAnswer(msgspec.Struct, frozen=True, kw_only=True):
             agent_id=agent.id,
             department_ids=agent.department_ids,
             availability=agent.availability,
+            on_duty=agent.on_duty,
+            skills=agent.skills,
             capacity=agent.capacity,
             open_work=agent.open_work,
+            open_tickets=len(agent.work),
             version=agent.version,
         )
 
@@ -53,9 +61,9 @@ Beside = Callable[[psycopg.AsyncConnection[Any]], Awaitable[None]]
 class Agents:
     """Carries out commands on agents."""
 
-    def __init__(self, desk: SupportDesk, tickets: Tickets) -> None:
+    def __init__(self, desk: SupportDesk, departments: KnownDepartments) -> None:
         self._desk = desk
-        self._tickets = tickets
+        self._departments = departments
 
     async def register(
         self, command: RegisterAgent, actor: Actor, envelope: Command, create_account: Beside, *, at: datetime
@@ -66,7 +74,7 @@ class Agents:
         """
         actor.must_have(Permission.AGENTS_MANAGE)
         for department_id in command.department_ids:
-            await self._tickets.must_be_department(department_id)
+            await self._departments.must_exist(department_id)
         agent = register_agent(
             command.agent_id,
             name=command.name,
@@ -105,6 +113,41 @@ class Agents:
         actor.must_have(Permission.AGENTS_MANAGE)
         return await self._change(agent_id, envelope, version, lambda agent: agent.change_capacity(capacity, at=at))
 
+    async def change_skills(
+        self,
+        agent_id: UUID,
+        skills: Mapping[str, int],
+        actor: Actor,
+        envelope: Command,
+        version: int | None,
+        *,
+        at: datetime,
+    ) -> Outcome:
+        """Refused: Forbidden, NotFound, StaleVersion, SkillsInvalid."""
+        actor.must_have(Permission.AGENTS_MANAGE)
+        return await self._change(agent_id, envelope, version, lambda agent: agent.change_skills(skills, at=at))
+
+    async def change_schedule(
+        self, agent_id: UUID, schedule: Schedule, actor: Actor, envelope: Command, version: int | None, *, at: datetime
+    ) -> Outcome:
+        """The agent's shifts and leave from now on. Refused: Forbidden, NotFound, StaleVersion, ScheduleInvalid."""
+        actor.must_have(Permission.AGENTS_MANAGE)
+        return await self._change(agent_id, envelope, version, lambda agent: agent.change_schedule(schedule, at=at))
+
+    async def heartbeat(self, agent_id: UUID, actor: Actor, *, at: datetime) -> None:
+        """The agent is there. From the first one on, silence takes it offline. Refused: Forbidden, NotFound."""
+        if not (actor.role is Role.AGENT and actor.id == agent_id):
+            raise Forbidden("agents send their own heartbeats, and nobody else's")
+        async with self._desk.pool.connection() as connection:
+            cursor = await connection.execute(
+                "INSERT INTO agent_heartbeats AS h (agent_id, seen_at) "
+                "SELECT agent_id, %s FROM read_model.agent_load WHERE agent_id = %s "
+                "ON CONFLICT (agent_id) DO UPDATE SET seen_at = greatest(h.seen_at, excluded.seen_at)",
+                (at, agent_id),
+            )
+        if cursor.rowcount == 0:
+            raise NotFound(f"no agent has the id {agent_id}")
+
     async def change_departments(
         self,
         agent_id: UUID,
@@ -118,7 +161,7 @@ class Agents:
         """Refused: Forbidden, NotFound, StaleVersion, UnknownDepartment."""
         actor.must_have(Permission.AGENTS_MANAGE)
         for department_id in department_ids:
-            await self._tickets.must_be_department(department_id)
+            await self._departments.must_exist(department_id)
         unique = tuple(dict.fromkeys(department_ids))
         return await self._change(agent_id, envelope, version, lambda agent: agent.change_departments(unique, at=at))
 

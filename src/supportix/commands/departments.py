@@ -2,7 +2,7 @@
 
 import contextlib
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,9 +13,11 @@ from uuid_utils.compat import uuid7
 
 from supportix.commands.actors import Actor
 from supportix.commands.desk import Outcome, SupportDesk, Work
-from supportix.domain.department import Department, DepartmentNameTaken, create_department
+from supportix.commands.known_departments import KnownDepartments
+from supportix.domain.department import Department, DepartmentNameTaken, TakeBack, create_department
 from supportix.domain.errors import InvalidInput
 from supportix.domain.ids import TRIAGE_DEPARTMENT_ID, DepartmentId
+from supportix.domain.ticket import Channel, Priority
 from supportix.identity.roles import Permission
 from supportix.policies import POLICIES
 from supportix.store.committer import Command
@@ -52,8 +54,9 @@ class UnknownPolicy(InvalidInput):
 class Departments:
     """Carries out commands on departments."""
 
-    def __init__(self, desk: SupportDesk) -> None:
+    def __init__(self, desk: SupportDesk, known: KnownDepartments) -> None:
         self._desk = desk
+        self._known = known
 
     async def create(self, name: str, policy: str, actor: Actor, envelope: Command, *, at: datetime) -> Outcome:
         """Refused: Forbidden, UnknownPolicy, DepartmentNameMissing, DepartmentNameTaken."""
@@ -80,7 +83,54 @@ class Departments:
         """Refused: Forbidden, NotFound, StaleVersion, UnknownPolicy."""
         must_be_policy(policy)
         decide = self._change(department_id, actor, version, lambda each: each.change_policy(policy, at=at))
-        return await self._desk.carry_out(envelope, decide)
+        return await self._carry_out(department_id, envelope, decide)
+
+    async def change_targets(
+        self,
+        department_id: UUID,
+        minutes: Mapping[Priority, int],
+        actor: Actor,
+        envelope: Command,
+        version: int | None,
+        *,
+        at: datetime,
+    ) -> Outcome:
+        """Within how many minutes tickets have to be resolved. Refused: Forbidden, NotFound, StaleVersion,
+        TermsOutOfRange.
+        """
+        decide = self._change(department_id, actor, version, lambda each: each.change_targets(minutes, at=at))
+        return await self._carry_out(department_id, envelope, decide)
+
+    async def change_work_weights(
+        self,
+        department_id: UUID,
+        by_priority: Mapping[Priority, int],
+        by_channel: Mapping[Channel, int],
+        actor: Actor,
+        envelope: Command,
+        version: int | None,
+        *,
+        at: datetime,
+    ) -> Outcome:
+        """How many points tickets take. Refused: Forbidden, NotFound, StaleVersion, TermsOutOfRange."""
+        decide = self._change(
+            department_id, actor, version, lambda each: each.change_work_weights(by_priority, by_channel, at=at)
+        )
+        return await self._carry_out(department_id, envelope, decide)
+
+    async def change_take_back(
+        self,
+        department_id: UUID,
+        take_back: TakeBack,
+        actor: Actor,
+        envelope: Command,
+        version: int | None,
+        *,
+        at: datetime,
+    ) -> Outcome:
+        """When work is taken back. Refused: Forbidden, NotFound, StaleVersion, TermsOutOfRange."""
+        decide = self._change(department_id, actor, version, lambda each: each.change_take_back(take_back, at=at))
+        return await self._carry_out(department_id, envelope, decide)
 
     async def pause(
         self,
@@ -100,7 +150,7 @@ class Departments:
                 return department.pause_assignment(reason=reason, at=at)
             return department.resume_assignment(at=at)
 
-        return await self._desk.carry_out(envelope, self._change(department_id, actor, version, change))
+        return await self._carry_out(department_id, envelope, self._change(department_id, actor, version, change))
 
     async def ensure_triage(self, *, at: datetime) -> None:
         """Create the department for tickets that name none, unless it is there; marked, where its name is taken."""
@@ -115,6 +165,12 @@ class Departments:
 
             with contextlib.suppress(VersionConflict, DepartmentNameTaken):
                 await self._desk.carry_out_beside(Command(), decide, claim_name(triage.id, name))
+
+    async def _carry_out(self, department_id: UUID, envelope: Command, decide: Callable[[Work], Any]) -> Outcome:
+        try:
+            return await self._desk.carry_out(envelope, decide)
+        finally:
+            self._known.forget(department_id)
 
     @staticmethod
     def _change(

@@ -236,6 +236,10 @@ class Work:
             raise NotFound(f"no {kind.__name__.lower()} has the id {aggregate_id}")
         return known
 
+    async def look_at(self, kind: type[AggregateT], aggregate_id: UUID) -> AggregateT:
+        """An aggregate to go by that isn't changed: it is not among those that are saved. Refused: NotFound."""
+        return await self._desk.load(kind, aggregate_id)
+
     def add(self, aggregate: Aggregate) -> None:
         """Save a new aggregate with this command."""
         self._loaded[aggregate.id] = aggregate

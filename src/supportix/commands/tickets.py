@@ -10,15 +10,32 @@ from uuid_utils.compat import uuid7
 
 from supportix.commands.actors import Actor, must_see, must_work_on
 from supportix.commands.desk import Outcome, SupportDesk, Work
+from supportix.commands.known_departments import KnownDepartments
 from supportix.commands.numbers import TicketNumbers
+from supportix.commands.waiting import previous_agent, waiting_tickets
 from supportix.domain.agent import Agent
+from supportix.domain.demand import Demand
 from supportix.domain.department import Department
-from supportix.domain.errors import Forbidden, InvalidInput, NotFound
+from supportix.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from supportix.domain.ids import TRIAGE_DEPARTMENT_ID, AgentId, CustomerId, DepartmentId, TicketId
-from supportix.domain.ticket import AssignedBy, Channel, Priority, RoutingStep, Status, Ticket, open_ticket
+from supportix.domain.ticket import (
+    AssignedBy,
+    Channel,
+    Priority,
+    RoutingStep,
+    Status,
+    Ticket,
+    TicketHasAgent,
+    open_ticket,
+)
 from supportix.identity.roles import Permission, Role
+from supportix.policies import POLICIES
+from supportix.policies.assignment import nobody
 from supportix.store.committer import Command
 from supportix.store.errors import StaleVersion
+
+MOST_LOOKED_AT = 100
+"""So many waiting tickets are looked at, at most, for one that an agent can take."""
 
 
 class OpenTicket(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +47,7 @@ class OpenTicket(msgspec.Struct, frozen=True, kw_only=True):
     priority: Priority
     channel: Channel
     tags: tuple[str, ...] = ()
+    skills: tuple[str, ...] = ()
     department_id: DepartmentId | None = None
 
 
@@ -41,7 +59,15 @@ class TicketCommand(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AssignTicket(TicketCommand, frozen=True, kw_only=True):
+    """`force`: whatever the agent's capacity and skills are, for `reason`."""
+
     agent_id: AgentId
+    force: bool = False
+    reason: str = ""
+
+
+class ReassignTicket(AssignTicket, frozen=True, kw_only=True):
+    """From the agent who has it to another one, in one step."""
 
 
 class UnassignTicket(TicketCommand, frozen=True, kw_only=True):
@@ -101,27 +127,27 @@ class TicketAnswer(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class UnknownDepartment(InvalidInput):
-    """There is no such department."""
-
-
 class UnknownAgent(InvalidInput):
     """There is no such agent."""
+
+
+class NothingToTake(Conflict):
+    """Nothing waits in that queue that the agent could take."""
 
 
 class Tickets:
     """Carries out commands on tickets."""
 
-    def __init__(self, desk: SupportDesk, numbers: TicketNumbers) -> None:
+    def __init__(self, desk: SupportDesk, numbers: TicketNumbers, departments: KnownDepartments) -> None:
         self._desk = desk
         self._numbers = numbers
-        self._departments: set[UUID] = set()
+        self._departments = departments
 
     async def open(self, command: OpenTicket, actor: Actor, envelope: Command, *, at: datetime) -> Outcome:
         """Refused: Forbidden, UnknownDepartment, SubjectMissing."""
         actor.must_have(Permission.TICKETS_OPEN)
         department_id = command.department_id or TRIAGE_DEPARTMENT_ID
-        await self.must_be_department(department_id)
+        department = await self._departments.get(department_id)
         ticket = open_ticket(
             TicketId(uuid7()),
             number=await self._numbers.next(at.year),
@@ -133,6 +159,13 @@ class Tickets:
             tags=command.tags,
             department_id=department_id,
             step=RoutingStep.TRIAGE if command.department_id is None else RoutingStep.REQUEST,
+            demand=department.demand(
+                command.priority,
+                command.channel,
+                since=at,
+                skills=command.skills,
+                preferred_agent_id=await self._previous_agent(department, command.requester_id),
+            ),
             at=at,
         )
 
@@ -157,26 +190,73 @@ class Tickets:
 
         return await self._desk.carry_out(envelope, decide, retry=True)
 
-    async def must_be_department(self, department_id: UUID) -> None:
-        """Refused: UnknownDepartment. Departments never vanish, so a known one needs no second look."""
-        if department_id in self._departments:
-            return
-        try:
-            await self._desk.load(Department, department_id)
-        except NotFound:
-            unknown = f"no department has the id {department_id}; list them to see which there are"
-            raise UnknownDepartment(unknown) from None
-        self._departments.add(department_id)
+    async def take_next(self, department_id: UUID, actor: Actor, envelope: Command, *, at: datetime) -> Outcome:
+        """Give the agent who asks the first waiting ticket of a department that it can take.
+
+        Refused: Forbidden, NotInDepartment, AgentUnavailable, NothingToTake.
+        """
+        actor.must_have(Permission.TICKETS_WORK)
+        if actor.role is not Role.AGENT:
+            raise Forbidden("only agents take tickets from a queue; assign it to one instead")
+
+        async def decide(work: Work) -> TicketAnswer:
+            agent = await work.load(Agent, actor.id)
+            agent.must_be_there(DepartmentId(department_id))
+            for ticket_id, requirement in await waiting_tickets(self._desk.pool, department_id, MOST_LOOKED_AT):
+                if agent.obstacle(requirement) is not None:
+                    continue
+                ticket = await self._desk.load(Ticket, ticket_id)
+                if ticket.status is Status.QUEUED and ticket.department_id == department_id:
+                    work.add(ticket)
+                    ticket.assign(AgentId(agent.id), at=at, by=AssignedBy.PULL)
+                    agent.reserve(ticket_id, ticket.department_id, at=at, requirement=ticket.demand.requirement)
+                    return TicketAnswer.of(ticket)
+            raise NothingToTake(
+                f"nothing waits there that agent {agent.id} could take now; {agent.free} of its points are free"
+            )
+
+        return await self._desk.carry_out(envelope, decide)
+
+    async def _previous_agent(self, department: Department, requester_id: CustomerId) -> AgentId | None:
+        """Whoever last had a ticket of this customer in the department, where its policy goes by that."""
+        policy = POLICIES.get(department.policy)
+        if policy is None or policy.preferred is nobody:
+            return None
+        return await previous_agent(self._desk.pool, requester_id, department.id)
+
+    async def _demand(
+        self, ticket: Ticket, department_id: UUID, priority: Priority, *, since: datetime, preferred: AgentId | None
+    ) -> Demand:
+        """What the ticket asks for in a department, on its present terms."""
+        department = await self._departments.get(department_id)
+        return department.demand(
+            priority, ticket.channel, since=since, skills=ticket.demand.skills, preferred_agent_id=preferred
+        )
 
     async def _assign(self, work: Work, ticket: Ticket, command: AssignTicket, actor: Actor, at: datetime) -> None:
         takes_it_on = actor.role is Role.AGENT and command.agent_id == actor.id
         actor.must_have(Permission.TICKETS_WORK if takes_it_on else Permission.TICKETS_ASSIGN)
+        if command.force:
+            actor.must_have(Permission.TICKETS_FORCE)
         try:
             agent = await work.load(Agent, command.agent_id)
         except NotFound:
             raise UnknownAgent(f"no agent has the id {command.agent_id}") from None
         ticket.assign(command.agent_id, at=at, by=AssignedBy.PERSON)
-        agent.reserve(TicketId(ticket.id), ticket.department_id, at=at)
+        ticket_id, requirement = TicketId(ticket.id), ticket.demand.requirement
+        if command.force and agent.obstacle(requirement) is not None:
+            agent.force(ticket_id, ticket.department_id, at=at, requirement=requirement, reason=command.reason)
+        else:
+            agent.reserve(ticket_id, ticket.department_id, at=at, requirement=requirement)
+
+    async def _reassign(self, work: Work, ticket: Ticket, command: ReassignTicket, actor: Actor, at: datetime) -> None:
+        actor.must_have(Permission.TICKETS_ASSIGN)
+        holder = ticket.agent_id
+        if holder == command.agent_id:
+            raise TicketHasAgent(f"ticket {ticket.number} is with agent {holder} already; name another one")
+        ticket.unassign(reason=command.reason, at=at)
+        await _release(work, holder, ticket, at)
+        await self._assign(work, ticket, command, actor, at)
 
     async def _unassign(self, work: Work, ticket: Ticket, command: UnassignTicket, actor: Actor, at: datetime) -> None:
         if not actor.may(Permission.TICKETS_ASSIGN):
@@ -187,9 +267,11 @@ class Tickets:
 
     async def _transfer(self, work: Work, ticket: Ticket, command: TransferTicket, actor: Actor, at: datetime) -> None:
         actor.must_have(Permission.TICKETS_TRANSFER)
-        await self.must_be_department(command.department_id)
         holder = ticket.agent_id
-        ticket.transfer(command.department_id, reason=command.reason, at=at)
+        demand = await self._demand(
+            ticket, command.department_id, ticket.priority, since=ticket.opened_at, preferred=None
+        )
+        ticket.transfer(command.department_id, reason=command.reason, at=at, demand=demand)
         await _release(work, holder, ticket, at)
 
     async def _start_work(self, _work: Work, ticket: Ticket, _: StartWork, actor: Actor, at: datetime) -> None:
@@ -214,7 +296,10 @@ class Tickets:
     async def _reopen(self, _work: Work, ticket: Ticket, command: ReopenTicket, actor: Actor, at: datetime) -> None:
         if not (actor.may(Permission.TICKETS_REOPEN_OWN) and ticket.requester_id == actor.id):
             actor.must_have(Permission.TICKETS_WORK)
-        ticket.reopen(reason=command.reason, at=at)
+        demand = await self._demand(
+            ticket, ticket.department_id, ticket.priority, since=at, preferred=ticket.last_agent_id
+        )
+        ticket.reopen(reason=command.reason, at=at, demand=demand)
 
     async def _prioritise(
         self, _work: Work, ticket: Ticket, command: ChangePriority, actor: Actor, at: datetime
@@ -223,10 +308,20 @@ class Tickets:
             raise Forbidden("permission 'tickets.prioritise' was expected; say in the ticket's text why it is urgent")
         if not actor.may(Permission.TICKETS_PRIORITISE):
             must_work_on(actor, ticket)
-        ticket.change_priority(command.priority, at=at)
+        now = ticket.demand
+        demand = await self._demand(
+            ticket,
+            ticket.department_id,
+            command.priority,
+            since=ticket.opened_at,
+            preferred=now.preferred_agent_id,
+        )
+        kept = msgspec.structs.replace(demand, returned=now.returned)
+        ticket.change_priority(command.priority, at=at, demand=kept if kept != now else None)
 
     _steps: ClassVar[dict[type[TicketCommand], Callable[..., Awaitable[None]]]] = {
         AssignTicket: _assign,
+        ReassignTicket: _reassign,
         UnassignTicket: _unassign,
         TransferTicket: _transfer,
         StartWork: _start_work,

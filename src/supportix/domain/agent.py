@@ -179,7 +179,7 @@ class Agent(Aggregate, kw_only=True):
         self, ticket_id: TicketId, department_id: DepartmentId, *, at: datetime, requirement: Requirement = ANYBODY
     ) -> "Agent":
         """Take a ticket on. Refused: NotInDepartment, AgentUnavailable, AgentLacksSkill, AgentAtCapacity."""
-        self._must_be_there(department_id)
+        self.must_be_there(department_id)
         missing = [skill for skill in requirement.skills if skill not in self.skills]
         if missing:
             raise AgentLacksSkill(f"agent {self.id} was expected to have the skills {', '.join(missing)}")
@@ -202,7 +202,7 @@ class Agent(Aggregate, kw_only=True):
         reason: str = "",
     ) -> "Agent":
         """Take a ticket on whatever the capacity and the skills are. Refused: NotInDepartment, AgentUnavailable."""
-        self._must_be_there(department_id)
+        self.must_be_there(department_id)
         return self.record(
             WorkForced(
                 occurred_at=at,
@@ -213,7 +213,8 @@ class Agent(Aggregate, kw_only=True):
             )
         )
 
-    def _must_be_there(self, department_id: DepartmentId) -> None:
+    def must_be_there(self, department_id: DepartmentId) -> None:
+        """Refused: NotInDepartment, AgentUnavailable."""
         if department_id not in self.department_ids:
             raise NotInDepartment(f"agent {self.id} doesn't belong to department {department_id}")
         if self.availability is not Availability.ONLINE:

@@ -87,6 +87,7 @@ class AssignedBy(StrEnum):
 
     POLICY = "policy"
     PERSON = "person"
+    PULL = "pull"
     HISTORY = "history"
 
 
@@ -190,6 +191,7 @@ class TicketAssigned(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
 
     def apply(self, ticket: "Ticket") -> None:
         ticket.agent_id = self.agent_id
+        ticket.assigned_at = self.occurred_at
         ticket.status = Status.ASSIGNED
 
 
@@ -313,6 +315,7 @@ class Ticket(Aggregate, kw_only=True):
     status: Status = Status.QUEUED
     opened_at: datetime = NEVER
     queued_at: datetime = NEVER
+    assigned_at: datetime | None = None
     resolved_at: datetime | None = None
     closed_at: datetime | None = None
     reopen_count: int = 0

@@ -19,6 +19,7 @@ class Permission(StrEnum):
     TICKETS_READ_ALL = "tickets.read_all"
     TICKETS_WORK = "tickets.work"
     TICKETS_ASSIGN = "tickets.assign"
+    TICKETS_FORCE = "tickets.force"
     TICKETS_TRANSFER = "tickets.transfer"
     TICKETS_PRIORITISE = "tickets.prioritise"
     TICKETS_CLOSE_OWN = "tickets.close_own"
@@ -61,6 +62,7 @@ _STAFF = frozenset(
 _SUPERVISOR = _STAFF | {
     Permission.TICKETS_READ_ALL,
     Permission.TICKETS_ASSIGN,
+    Permission.TICKETS_FORCE,
     Permission.TICKETS_PRIORITISE,
     Permission.LOADS_READ,
     Permission.TRAFFIC_READ,

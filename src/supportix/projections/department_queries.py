@@ -11,7 +11,7 @@ from supportix.domain.demand import Demand
 from supportix.domain.ticket import Channel, Priority
 from supportix.projections.agent_load import AgentLoad, agent_load
 from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, fetch, fetch_one
-from supportix.projections.department_queue import DepartmentQueue, department_queue
+from supportix.projections.department_queue import DepartmentQueue, department_queue, place_columns
 from supportix.projections.departments import DepartmentDirectory, DepartmentRow, departments
 from supportix.projections.ticket_list import TicketList, tickets
 
@@ -121,7 +121,7 @@ async def queue_page(
     database: ReadDatabase, department_id: UUID, *, behind: PlaceKey | None, limit: int
 ) -> AsOf[list[QueueEntry]]:
     """A department's queue in order. Places count from the head of the queue on every page."""
-    order = _place(department_queue.c)
+    order = place_columns(department_queue.c)
     placed = (
         select(department_queue, func.row_number().over(order_by=order).label("place"))
         .where(department_queue.c.department_id == department_id)
@@ -144,7 +144,7 @@ async def queue_page(
         own.version,
     ).select_from(placed.join(tickets, tickets.c.ticket_id == own.ticket_id))
     if behind is not None:
-        columns = _place(own)
+        columns = place_columns(own)
         query = query.where(tuple_(*columns) > _bound(columns, *msgspec.structs.astuple(behind)))
     return await fetch(database, query, QueueEntry, of=[*_QUEUE, TicketList.name], order=[own.place], limit=limit)
 
@@ -160,10 +160,6 @@ def _served(department_id: ColumnElement[UUID], agent_id: UUID | None) -> Column
     if agent_id is None:
         return literal(True)
     return department_id.in_(select(func.unnest(agent_load.c.department_ids)).where(agent_load.c.agent_id == agent_id))
-
-
-def _place(columns: Any) -> list[ColumnElement[Any]]:
-    return [columns[name] for name in ("priority_rank", "kept_back", "due_at", "opened_at", "ticket_id")]
 
 
 def _bound(columns: list[Any], *values: Any) -> Any:

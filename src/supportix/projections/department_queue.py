@@ -5,7 +5,19 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, Integer, SmallInteger, Table, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    DateTime,
+    Index,
+    Integer,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from supportix.domain.demand import Demand
@@ -34,6 +46,11 @@ department_queue = Table(
     ),
     schema=LIVE,
 )
+
+
+def place_columns(columns: Any) -> list[ColumnElement[Any]]:
+    """What a queue is ordered by, from the columns of this table or of an alias of it."""
+    return [columns[name] for name in ("priority_rank", "kept_back", "due_at", "opened_at", "ticket_id")]
 
 
 class QueueRow(msgspec.Struct):

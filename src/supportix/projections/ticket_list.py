@@ -5,7 +5,7 @@ from functools import singledispatch
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, SmallInteger, Table, Text, Uuid
+from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, SmallInteger, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from supportix.domain.aggregate import Fact
@@ -58,6 +58,7 @@ tickets = Table(
     Index("ix_tickets_requester_id_opened_at", "requester_id", "opened_at"),
     Index("ix_tickets_department_id_opened_at", "department_id", "opened_at"),
     Index("ix_tickets_agent_id_opened_at", "agent_id", "opened_at"),
+    Index("ix_tickets_held", "agent_id", postgresql_where=text("status IN ('assigned', 'in_progress')")),
     schema=LIVE,
 )
 

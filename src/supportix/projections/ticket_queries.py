@@ -1,18 +1,19 @@
 """Reading the ticket list and a ticket's place in its queue, as far as the asker may see tickets."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, DateTime, Integer, Select, and_, cast, func, literal, or_, select, tuple_
 
 from supportix.domain.ticket import Channel, Priority, Status
 from supportix.projections.agent_load import AgentLoad, agent_load
 from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, fetch, fetch_one
-from supportix.projections.department_queue import DepartmentQueue, department_queue
+from supportix.projections.department_queue import DepartmentQueue, department_queue, place_columns
 from supportix.projections.ticket_list import TicketList, tickets
+from supportix.projections.traffic_history import TrafficHistory, quarter_of, traffic_history
 
 
 class TicketScope(msgspec.Struct, frozen=True):
@@ -75,11 +76,19 @@ class TicketSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TicketDetail(TicketSummary, frozen=True, kw_only=True):
-    """A ticket as it stands. `queue_place` is 1 for the ticket that is next in its department; null unless it waits."""
+    """A ticket as it stands. `queue_place` is 1 for the ticket that is next in its department; null unless it waits.
+
+    `estimated_wait_seconds` goes by how many tickets the department has given out in the last hour; null where it gave
+    out none, or the ticket doesn't wait.
+    """
 
     description: str
     queue_place: int | None
+    estimated_wait_seconds: int | None
 
+
+PACE = timedelta(hours=1)
+"""How far back the pace is measured by which a wait is estimated."""
 
 _SUMMARY = [tickets.c[name] for name in TicketSummary.__struct_fields__]
 _ORDERS: dict[TicketSort, tuple[ColumnElement[Any], ...]] = {
@@ -127,12 +136,32 @@ async def ticket_page(
 
 
 async def ticket_detail(
-    database: ReadDatabase, scope: TicketScope, *, ticket_id: UUID | None = None, number: str | None = None
+    database: ReadDatabase,
+    scope: TicketScope,
+    *,
+    ticket_id: UUID | None = None,
+    number: str | None = None,
+    now: datetime,
 ) -> AsOf[TicketDetail | None]:
     """The ticket of that id or number; None where there is none, or where the asker may not see it."""
     found = tickets.c.ticket_id == ticket_id if ticket_id is not None else tickets.c.number == number
-    query = select(*_SUMMARY, tickets.c.description, _queue_place().label("queue_place")).where(found, _visible(scope))
-    return await fetch_one(database, query, TicketDetail, of=[TicketList.name, DepartmentQueue.name, AgentLoad.name])
+    place = _queue_place()
+    estimate = cast(place * PACE.total_seconds() / func.nullif(_assigned_since(now - PACE), 0), Integer)
+    query = select(
+        *_SUMMARY, tickets.c.description, place.label("queue_place"), estimate.label("estimated_wait_seconds")
+    ).where(found, _visible(scope))
+    models = [TicketList.name, DepartmentQueue.name, AgentLoad.name, TrafficHistory.name]
+    return await fetch_one(database, query, TicketDetail, of=models)
+
+
+def _assigned_since(moment: datetime) -> Any:
+    """Correlated with `tickets`: how many its department has given out in the quarter hours from that one on."""
+    history = traffic_history.c
+    assigned = select(func.sum(history.assignments)).where(
+        history.department_id == tickets.c.department_id,
+        history.quarter >= literal(quarter_of(moment), DateTime(timezone=True)),
+    )
+    return assigned.scalar_subquery()
 
 
 def _queue_place() -> Any:
@@ -140,8 +169,7 @@ def _queue_place() -> Any:
     own, other = department_queue.alias("own"), department_queue.alias("other")
     ahead = and_(
         other.c.department_id == own.c.department_id,
-        tuple_(other.c.priority_rank, other.c.opened_at, other.c.ticket_id)
-        <= tuple_(own.c.priority_rank, own.c.opened_at, own.c.ticket_id),
+        tuple_(*place_columns(other.c)) <= tuple_(*place_columns(own.c)),
     )
     place: Select[Any] = (
         select(func.nullif(func.count(other.c.ticket_id), 0))

@@ -91,6 +91,14 @@ parked_streams = Table(
 )
 """Streams that a read model leaves out from a position on; with `dropped_at`, somebody wants it so."""
 
+agent_heartbeats = Table(
+    "agent_heartbeats",
+    metadata,
+    Column("agent_id", Uuid, primary_key=True),
+    Column("seen_at", DateTime(timezone=True), nullable=False),
+)
+"""When agents whose programs send heartbeats were last heard of; no row while one is offline."""
+
 ticket_number_blocks = Table(
     "ticket_number_blocks",
     metadata,

@@ -1,5 +1,6 @@
 """Agents: registering them, what they may be changed in, and reading them."""
 
+from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -9,15 +10,16 @@ from uuid_utils.compat import uuid7
 
 from supportix.api.access import any_of
 from supportix.api.call import Call, Page, Read
-from supportix.api.endpoints import command, query
-from supportix.api.inputs import Email, NewPassword, OptionalName, Username
+from supportix.api.endpoints import action, command, query
+from supportix.api.inputs import Email, Moment, NewPassword, OptionalName, Reason, Skill, Username
 from supportix.api.paging import ByNameInDepartment, page_of
 from supportix.commands.agents import AgentAnswer, RegisterAgent
 from supportix.commands.desk import Outcome
-from supportix.commands.tickets import UnknownDepartment
-from supportix.domain.agent import CAPACITY_LIMIT, Availability
+from supportix.commands.known_departments import UnknownDepartment
+from supportix.domain.agent import BEST_LEVEL, CAPACITY_LIMIT, MOST_SKILLS, Availability, SkillsInvalid
 from supportix.domain.errors import Forbidden, NotFound
 from supportix.domain.ids import AgentId, DepartmentId
+from supportix.domain.schedule import MOST_LEAVES, MOST_SHIFTS, Leave, Schedule, ScheduleInvalid, Shift
 from supportix.identity.errors import (
     EmailInvalid,
     EmailTaken,
@@ -34,7 +36,7 @@ TAG = "Agents"
 MANAGING = any_of(Permission.AGENTS_MANAGE)
 READING = any_of(Permission.AGENTS_READ)
 
-Capacity = Annotated[int, msgspec.Meta(ge=0, le=CAPACITY_LIMIT, description="How many tickets fit at once.")]
+Capacity = Annotated[int, msgspec.Meta(ge=0, le=CAPACITY_LIMIT, description="How many points of work fit at once.")]
 DepartmentIds = Annotated[tuple[UUID, ...], msgspec.Meta(max_length=100)]
 
 
@@ -65,6 +67,73 @@ class NewDepartments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The departments that the agent serves from now on, and no others."""
 
     department_ids: DepartmentIds
+
+
+Level = Annotated[int, msgspec.Meta(ge=1, le=BEST_LEVEL)]
+Levels = Annotated[dict[Skill, Level], msgspec.Meta(max_length=MOST_SKILLS, examples=[{"french": 4, "billing": 2}])]
+Clock = Annotated[
+    str,
+    msgspec.Meta(
+        pattern="^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", description="Local time of day.", examples=["09:00"]
+    ),
+]
+
+
+class Weekday(StrEnum):
+    """A day of the week."""
+
+    MONDAY = "monday"
+    TUESDAY = "tuesday"
+    WEDNESDAY = "wednesday"
+    THURSDAY = "thursday"
+    FRIDAY = "friday"
+    SATURDAY = "saturday"
+    SUNDAY = "sunday"
+
+
+class NewSkills(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The agent's skills from now on, each at a level from 1 to 5."""
+
+    skills: Levels
+
+
+class NewShift(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A span of a weekday. A night is two shifts: one to 24:00 and one from 00:00."""
+
+    weekday: Weekday
+    start: Clock
+    end: Clock
+
+
+class NewLeave(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A time off."""
+
+    begin: Moment
+    end: Moment
+    reason: Reason = ""
+
+
+class NewSchedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The agent's shifts and leave from now on. Without shifts it is on duty always, except on leave."""
+
+    time_zone: Annotated[str, msgspec.Meta(min_length=1, max_length=64, examples=["Europe/Lisbon"])] = "UTC"
+    shifts: Annotated[tuple[NewShift, ...], msgspec.Meta(max_length=MOST_SHIFTS)] = ()
+    leave: Annotated[tuple[NewLeave, ...], msgspec.Meta(max_length=MOST_LEAVES)] = ()
+
+    def schedule(self) -> Schedule:
+        weekdays = list(Weekday)
+        return Schedule(
+            time_zone=self.time_zone,
+            shifts=tuple(
+                Shift(weekdays.index(each.weekday), _minute(each.start), _minute(each.end)) for each in self.shifts
+            ),
+            leave=tuple(Leave(each.begin, each.end, each.reason) for each in self.leave),
+        )
+
+
+def _minute(clock: str) -> int:
+    hours, minutes = clock.split(":")
+    return int(hours) * 60 + int(minutes)
 
 
 @command(
@@ -147,6 +216,56 @@ async def change_capacity(call: Call, agent_id: UUID, body: NewCapacity) -> Outc
 
 @command(
     "PUT",
+    "/agents/{agent_id}/skills",
+    needs=MANAGING,
+    tag=TAG,
+    answer=AgentAnswer,
+    conditional=True,
+    refusals=(NotFound, SkillsInvalid),
+)
+async def change_skills(call: Call, agent_id: UUID, body: NewSkills) -> Outcome:
+    """Say what an agent is able to do, and how well."""
+    agents = call.backend.core.agents
+    return await agents.change_skills(
+        agent_id, body.skills, call.actor, call.envelope, call.expected_version, at=call.at
+    )
+
+
+@command(
+    "PUT",
+    "/agents/{agent_id}/schedule",
+    needs=MANAGING,
+    tag=TAG,
+    answer=AgentAnswer,
+    conditional=True,
+    refusals=(NotFound, ScheduleInvalid),
+)
+async def change_schedule(call: Call, agent_id: UUID, body: NewSchedule) -> Outcome:
+    """Set an agent's shifts and leave. Off duty it gets no work, and keeps what it holds."""
+    agents = call.backend.core.agents
+    return await agents.change_schedule(
+        agent_id, body.schedule(), call.actor, call.envelope, call.expected_version, at=call.at
+    )
+
+
+@action(
+    "POST",
+    "/agents/{agent_id}/heartbeat",
+    needs=any_of(Permission.AGENTS_OWN_AVAILABILITY),
+    tag=TAG,
+    status=204,
+    refusals=(NotFound, Forbidden),
+)
+async def heartbeat(call: Call, agent_id: UUID) -> None:
+    """Say that the agent's program is still there.
+
+    From the first heartbeat on, an agent that is silent for a minute and a half is taken offline.
+    """
+    await call.backend.core.agents.heartbeat(agent_id, call.actor, at=call.at)
+
+
+@command(
+    "PUT",
     "/agents/{agent_id}/departments",
     needs=MANAGING,
     tag=TAG,
@@ -185,6 +304,9 @@ ENDPOINTS = (
     register_agent,
     change_availability,
     change_capacity,
+    change_skills,
+    change_schedule,
+    heartbeat,
     change_departments,
     list_agents,
     get_agent,

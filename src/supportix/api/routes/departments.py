@@ -12,8 +12,17 @@ from supportix.api.inputs import Name, Reason
 from supportix.api.paging import ByName, page_of
 from supportix.commands.departments import DepartmentAnswer, UnknownPolicy
 from supportix.commands.desk import Outcome
-from supportix.domain.department import DepartmentNameMissing, DepartmentNameTaken
+from supportix.domain.agent import WEIGHT_LIMIT
+from supportix.domain.department import (
+    LONGEST_PATIENCE_SECONDS,
+    LONGEST_TARGET_MINUTES,
+    DepartmentNameMissing,
+    DepartmentNameTaken,
+    TakeBack,
+    TermsOutOfRange,
+)
 from supportix.domain.errors import NotFound
+from supportix.domain.ticket import Channel, Priority
 from supportix.identity.roles import Permission
 from supportix.projections.department_queries import NameKey, department_detail, department_page
 from supportix.projections.departments import DepartmentRow
@@ -23,7 +32,10 @@ MANAGING = any_of(Permission.DEPARTMENTS_MANAGE)
 READING = any_of(Permission.DEPARTMENTS_READ)
 
 PolicyName = Annotated[
-    str, msgspec.Meta(min_length=1, max_length=50, pattern="^[a-z_]+$", examples=["round_robin", "least_busy"])
+    str,
+    msgspec.Meta(
+        min_length=1, max_length=50, pattern="^[a-z_]+$", examples=["round_robin", "least_busy", "weighted", "sticky"]
+    ),
 ]
 
 
@@ -51,6 +63,35 @@ class Pause(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     paused: bool
     reason: Reason = ""
+
+
+Minutes = Annotated[int, msgspec.Meta(ge=1, le=LONGEST_TARGET_MINUTES)]
+Weight = Annotated[int, msgspec.Meta(ge=1, le=WEIGHT_LIMIT)]
+Patience = Annotated[int, msgspec.Meta(ge=0, le=LONGEST_PATIENCE_SECONDS, description="Seconds; null for never.")]
+
+
+class NewTargets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Within how many minutes tickets of a priority have to be resolved; no target where it isn't named."""
+
+    minutes: Annotated[dict[Priority, Minutes], msgspec.Meta(examples=[{"urgent": 60, "high": 240}])]
+
+
+class NewWorkWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many points of capacity a ticket takes: its priority's weight times its channel's, each 1 by default."""
+
+    by_priority: Annotated[dict[Priority, Weight], msgspec.Meta(examples=[{"urgent": 3}])] = {}
+    by_channel: Annotated[dict[Channel, Weight], msgspec.Meta(examples=[{"phone": 2}])] = {}
+
+
+class NewTakeBack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When work goes back to the head of the queue: its agent is offline, or hasn't begun with it, for so long.
+
+    An agent that didn't begin goes away, so that it doesn't get the next ticket, unless it `stays_online`.
+    """
+
+    offline_after_seconds: Patience | None = 300
+    unanswered_after_seconds: Patience | None = None
+    stays_online: bool = False
 
 
 @command(
@@ -119,6 +160,68 @@ async def pause_assignment(call: Call, department_id: UUID, body: Pause) -> Outc
     )
 
 
+@command(
+    "PUT",
+    "/departments/{department_id}/targets",
+    needs=MANAGING,
+    tag=TAG,
+    answer=DepartmentAnswer,
+    conditional=True,
+    refusals=(NotFound, TermsOutOfRange),
+)
+async def change_targets(call: Call, department_id: UUID, body: NewTargets) -> Outcome:
+    """Say within which time tickets have to be resolved. It decides on their order in the queue, after priority."""
+    departments = call.backend.core.departments
+    return await departments.change_targets(
+        department_id, body.minutes, call.actor, call.envelope, call.expected_version, at=call.at
+    )
+
+
+@command(
+    "PUT",
+    "/departments/{department_id}/work-weights",
+    needs=MANAGING,
+    tag=TAG,
+    answer=DepartmentAnswer,
+    conditional=True,
+    refusals=(NotFound, TermsOutOfRange),
+)
+async def change_work_weights(call: Call, department_id: UUID, body: NewWorkWeights) -> Outcome:
+    """Say how much of an agent's capacity tickets take, from the next ticket that is queued on."""
+    departments = call.backend.core.departments
+    return await departments.change_work_weights(
+        department_id,
+        body.by_priority,
+        body.by_channel,
+        call.actor,
+        call.envelope,
+        call.expected_version,
+        at=call.at,
+    )
+
+
+@command(
+    "PUT",
+    "/departments/{department_id}/take-back",
+    needs=MANAGING,
+    tag=TAG,
+    answer=DepartmentAnswer,
+    conditional=True,
+    refusals=(NotFound, TermsOutOfRange),
+)
+async def change_take_back(call: Call, department_id: UUID, body: NewTakeBack) -> Outcome:
+    """Say when work is taken back from agents who are offline or don't begin with it."""
+    take_back = TakeBack(
+        offline_after=body.offline_after_seconds,
+        unanswered_after=body.unanswered_after_seconds,
+        stays_online=body.stays_online,
+    )
+    departments = call.backend.core.departments
+    return await departments.change_take_back(
+        department_id, take_back, call.actor, call.envelope, call.expected_version, at=call.at
+    )
+
+
 @query("/departments", needs=READING, tag=TAG)
 async def list_departments(call: Call, query: ByName) -> Read[Page[DepartmentRow]]:
     """List the departments by name."""
@@ -144,6 +247,9 @@ ENDPOINTS = (
     rename_department,
     change_department_policy,
     pause_assignment,
+    change_targets,
+    change_work_weights,
+    change_take_back,
     list_departments,
     get_department,
 )

@@ -8,10 +8,14 @@ import msgspec
 
 from supportix.api.access import any_of
 from supportix.api.call import Call, Page, Read
-from supportix.api.endpoints import query
+from supportix.api.endpoints import command, query
+from supportix.api.inputs import Nothing
 from supportix.api.paging import ByName, ByNameInDepartment, page_of
 from supportix.api.refusals import Fault, InvalidRequest, SpanTooLong
-from supportix.domain.errors import NotFound
+from supportix.commands.desk import Outcome
+from supportix.commands.tickets import NothingToTake, TicketAnswer
+from supportix.domain.agent import AgentUnavailable, NotInDepartment
+from supportix.domain.errors import Forbidden, NotFound
 from supportix.identity.roles import Permission, Role
 from supportix.projections.agent_queries import LoadView, load_page
 from supportix.projections.department_queries import (
@@ -81,6 +85,19 @@ async def get_queue(call: Call, department_id: UUID, query: ByName) -> Read[Page
     return Read(page, found.position)
 
 
+@command(
+    "POST",
+    "/queues/{department_id}/next",
+    needs=any_of(Permission.TICKETS_WORK),
+    tag=TAG,
+    answer=TicketAnswer,
+    refusals=(Forbidden, NotFound, NotInDepartment, AgentUnavailable, NothingToTake),
+)
+async def take_next_ticket(call: Call, department_id: UUID, body: Nothing) -> Outcome:  # noqa: ARG001 - checked to be empty.
+    """Take the first waiting ticket that you can take now. For agents."""
+    return await call.backend.core.tickets.take_next(department_id, call.actor, call.envelope, at=call.at)
+
+
 @query("/loads", needs=any_of(Permission.LOADS_READ), tag=TAG)
 async def list_loads(call: Call, query: ByNameInDepartment) -> Read[Page[LoadView]]:
     """List agents with what they hold, by name."""
@@ -102,4 +119,4 @@ async def get_traffic(call: Call, query: TrafficQuery) -> Read[Traffic]:
     return Read(Traffic(department_id=query.department_id, items=tuple(found.value)), found.position)
 
 
-ENDPOINTS = (list_queues, get_queue, list_loads, get_traffic)
+ENDPOINTS = (list_queues, get_queue, take_next_ticket, list_loads, get_traffic)

@@ -8,10 +8,11 @@ import msgspec
 from supportix.api.access import any_of
 from supportix.api.call import Call
 from supportix.api.endpoints import command
-from supportix.api.inputs import Description, Subject, Tags
+from supportix.api.inputs import Description, Skills, Subject, Tags
 from supportix.api.refusals import RequesterMissing, UnknownRequester
 from supportix.commands.desk import Outcome
-from supportix.commands.tickets import OpenTicket, TicketAnswer, UnknownDepartment
+from supportix.commands.known_departments import UnknownDepartment
+from supportix.commands.tickets import OpenTicket, TicketAnswer
 from supportix.domain.errors import Forbidden
 from supportix.domain.ids import CustomerId, DepartmentId
 from supportix.domain.ticket import Channel, Priority, SubjectMissing
@@ -22,13 +23,17 @@ TAG = "Tickets"
 
 
 class NewTicket(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A ticket to open. Staff name the requester; customers open their own, at normal priority."""
+    """A ticket to open. Staff name the requester; customers open their own, at normal priority.
+
+    `skills`: what its agent has to have, as staff see it.
+    """
 
     subject: Subject
     description: Description = ""
     priority: Priority = Priority.NORMAL
     channel: Literal["api", "portal", "email", "phone", "chat"] = "api"
     tags: Tags = ()
+    skills: Skills = ()
     department_id: UUID | None = None
     requester_id: UUID | None = None
 
@@ -55,6 +60,7 @@ async def open_ticket(call: Call, body: NewTicket) -> Outcome:
         priority=body.priority,
         channel=Channel(body.channel),
         tags=body.tags,
+        skills=body.skills,
         department_id=DepartmentId(body.department_id) if body.department_id else None,
     )
     return await call.backend.core.tickets.open(opened, call.actor, call.envelope, at=call.at)
@@ -65,6 +71,8 @@ async def _requester(call: Call, body: NewTicket) -> CustomerId:
     if sender.role is Role.CUSTOMER:
         if body.requester_id not in {None, sender.account_id}:
             raise Forbidden("customers open their own tickets; leave requester_id out")
+        if body.skills:
+            raise Forbidden("customers don't say which skills their tickets need; say in the text what it is about")
         if body.priority is not Priority.NORMAL:
             raise Forbidden("customers open tickets at normal priority; say in the text why it is urgent")
         return CustomerId(sender.account_id)

@@ -83,6 +83,7 @@ async def get_ticket(call: Call, ticket: TicketReference) -> Read[TicketDetail]:
         scope_of(call.sender),
         ticket_id=None if numbered else UUID(ticket),
         number=ticket if numbered else None,
+        now=call.at,
     )
     if found.value is None:
         raise NotFound(f"no ticket is known as {ticket}")

@@ -7,14 +7,16 @@ import msgspec
 from supportix.api.access import any_of
 from supportix.api.call import Call
 from supportix.api.endpoints import command
-from supportix.api.inputs import Description, Reason
+from supportix.api.inputs import Description, Nothing, Reason
 from supportix.api.routes.ticket_opening import TAG
 from supportix.commands.desk import Outcome
+from supportix.commands.known_departments import UnknownDepartment
 from supportix.commands.tickets import (
     AssignTicket,
     AwaitCustomer,
     ChangePriority,
     CloseTicket,
+    ReassignTicket,
     ReopenTicket,
     ResolveTicket,
     StartWork,
@@ -23,9 +25,8 @@ from supportix.commands.tickets import (
     TransferTicket,
     UnassignTicket,
     UnknownAgent,
-    UnknownDepartment,
 )
-from supportix.domain.agent import AgentAtCapacity, AgentUnavailable, NotInDepartment
+from supportix.domain.agent import AgentAtCapacity, AgentLacksSkill, AgentUnavailable, NotInDepartment
 from supportix.domain.errors import Forbidden, NotFound
 from supportix.domain.ids import AgentId, DepartmentId, TicketId
 from supportix.domain.ticket import (
@@ -42,14 +43,12 @@ from supportix.identity.roles import Permission
 WORKING = any_of(Permission.TICKETS_WORK)
 
 
-class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """No details are needed."""
-
-
 class Assignment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who gets the ticket."""
+    """Who gets the ticket; with `force`, whatever its capacity and skills are, which needs a permission of its own."""
 
     agent_id: UUID
+    force: bool = False
+    reason: Reason = ""
 
 
 class Transfer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -104,6 +103,7 @@ class NewPriority(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         TransitionRefused,
         AgentAtCapacity,
         AgentUnavailable,
+        AgentLacksSkill,
         NotInDepartment,
     ),
 )
@@ -112,7 +112,44 @@ async def assign_ticket(call: Call, ticket_id: UUID, body: Assignment) -> Outcom
     return await _carry_out(
         call,
         AssignTicket(
-            ticket_id=TicketId(ticket_id), expected_version=call.expected_version, agent_id=AgentId(body.agent_id)
+            ticket_id=TicketId(ticket_id),
+            expected_version=call.expected_version,
+            agent_id=AgentId(body.agent_id),
+            force=body.force,
+            reason=body.reason,
+        ),
+    )
+
+
+@command(
+    "POST",
+    "/tickets/{ticket_id}/reassign",
+    needs=any_of(Permission.TICKETS_ASSIGN),
+    tag=TAG,
+    answer=TicketAnswer,
+    conditional=True,
+    refusals=(
+        NotFound,
+        Forbidden,
+        UnknownAgent,
+        TicketHasAgent,
+        TicketHasNoAgent,
+        AgentAtCapacity,
+        AgentUnavailable,
+        AgentLacksSkill,
+        NotInDepartment,
+    ),
+)
+async def reassign_ticket(call: Call, ticket_id: UUID, body: Assignment) -> Outcome:
+    """Take a ticket from its agent and give it to another one, both or neither."""
+    return await _carry_out(
+        call,
+        ReassignTicket(
+            ticket_id=TicketId(ticket_id),
+            expected_version=call.expected_version,
+            agent_id=AgentId(body.agent_id),
+            force=body.force,
+            reason=body.reason,
         ),
     )
 
@@ -258,6 +295,7 @@ async def _carry_out(call: Call, wanted: TicketCommand) -> Outcome:
 
 ENDPOINTS = (
     assign_ticket,
+    reassign_ticket,
     unassign_ticket,
     transfer_ticket,
     start_work,

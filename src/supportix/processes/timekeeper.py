@@ -1,0 +1,173 @@
+"""The timekeeper: does what is due by the clock alone.
+
+Takes agents on and off duty by their schedules, takes silent ones offline, and takes work back from agents who went
+offline or didn't begin with it. Looks into the read models for what may be due, then decides on the streams, so that a
+read model that lags costs a moment and never a wrong step. Emits AgentDutyChanged, AgentAvailabilityChanged,
+TicketUnassigned and WorkReleased.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from functools import partial
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from supportix.commands.desk import SupportDesk, Work
+from supportix.domain.agent import Agent, Availability
+from supportix.domain.department import Department, TakeBack
+from supportix.domain.errors import Refusal
+from supportix.domain.ids import TicketId
+from supportix.domain.ticket import Status, Ticket, Unassigned
+from supportix.store.committer import Command, Fence
+from supportix.store.errors import CorruptEvent
+
+LEASE = "timekeeper"
+TICK_SECONDS = 1.0
+MOST_PER_TICK = 500
+SILENCE = timedelta(seconds=90)
+"""An agent whose program sends heartbeats is taken offline when none came for so long."""
+
+_DUE = """
+(SELECT 'duty', agent_id FROM read_model.agent_load WHERE duty_changes_at <= %(now)s LIMIT %(most)s)
+UNION ALL
+(SELECT 'silent', h.agent_id FROM agent_heartbeats AS h JOIN read_model.agent_load AS a USING (agent_id)
+WHERE h.seen_at <= %(silent_since)s AND a.availability <> 'offline' AND a.availability_since <= %(silent_since)s
+LIMIT %(most)s)
+UNION ALL
+(SELECT 'agent_offline', t.ticket_id FROM read_model.agent_load AS a
+JOIN read_model.tickets AS t ON t.agent_id = a.agent_id AND t.status IN ('assigned', 'in_progress')
+JOIN read_model.departments AS d ON d.department_id = t.department_id
+WHERE a.availability = 'offline' AND a.open_tickets > 0 AND NOT d.paused
+    AND a.availability_since + d.offline_after * interval '1 second' <= %(now)s
+ORDER BY t.priority_rank, t.opened_at LIMIT %(most)s)
+UNION ALL
+(SELECT 'not_answered', t.ticket_id FROM read_model.departments AS d
+JOIN read_model.tickets AS t ON t.department_id = d.department_id AND t.status = 'assigned'
+WHERE d.unanswered_after IS NOT NULL AND NOT d.paused
+    AND t.assigned_at + d.unanswered_after * interval '1 second' <= %(now)s
+ORDER BY t.priority_rank, t.opened_at LIMIT %(most)s)
+"""
+
+_log = structlog.get_logger(__name__)
+
+
+class Kept(msgspec.Struct):
+    """What one look at the clock led to."""
+
+    duty_changes: int = 0
+    silent_agents: int = 0
+    taken_back: int = 0
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """Whether the stream confirmed what the read model had said."""
+
+    changed: bool
+
+
+class Timekeeper:
+    """The one who watches the clock, as long as it holds the lease."""
+
+    def __init__(self, desk: SupportDesk, fence: Fence, clock: Callable[[], datetime]) -> None:
+        self._desk = desk
+        self._fence = fence
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Look at the clock until cancelled. Raises LeaseLost when another owner has taken over."""
+        while True:
+            await self.tick()
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def tick(self) -> Kept:
+        """Do all that is due now, up to a limit."""
+        now = self._clock()
+        kept = Kept()
+        for what, which in await self._due(now):
+            if what == "duty":
+                kept.duty_changes += await self._carry_out(partial(_keep_duty, agent_id=which, now=now))
+            elif what == "silent":
+                if await self._carry_out(partial(_take_offline, agent_id=which, now=now)):
+                    await self._forget_heartbeat(which, now)
+                    kept.silent_agents += 1
+            else:
+                cause = Unassigned(what)
+                kept.taken_back += await self._carry_out(partial(_take_back, ticket_id=which, cause=cause, now=now))
+        if kept != Kept():
+            _log.info("done by the clock", **msgspec.structs.asdict(kept))
+        return kept
+
+    async def _due(self, now: datetime) -> list[tuple[str, UUID]]:
+        """What the read models say is due: what it is, and for which agent or ticket."""
+        parameters = {"now": now, "silent_since": now - SILENCE, "most": MOST_PER_TICK}
+        async with self._desk.pool.connection() as connection:
+            rows: list[tuple[str, UUID]] = await (await connection.execute(_DUE, parameters, prepare=True)).fetchall()
+        return rows
+
+    async def _carry_out(self, decide: Callable[[Work], Awaitable[Changed]]) -> bool:
+        """True where it was done; what the stream doesn't confirm, or doesn't allow now, is looked at again later."""
+        command = Command(fence=self._fence)
+        try:
+            outcome = await self._desk.carry_out(command, decide)
+        except (Refusal, CorruptEvent) as refusal:
+            _log.warning("left for later", why=str(refusal))
+            return False
+        return msgspec.json.decode(outcome.answer, type=Changed).changed
+
+    async def _forget_heartbeat(self, agent_id: UUID, now: datetime) -> None:
+        async with self._desk.pool.connection() as connection:
+            await connection.execute(
+                "DELETE FROM agent_heartbeats WHERE agent_id = %s AND seen_at <= %s", (agent_id, now - SILENCE)
+            )
+
+
+async def _keep_duty(work: Work, agent_id: UUID, now: datetime) -> Changed:
+    agent = await work.load(Agent, agent_id)
+    before = agent.on_duty
+    return Changed(agent.keep_to_schedule(at=now).on_duty is not before)
+
+
+async def _take_offline(work: Work, agent_id: UUID, now: datetime) -> Changed:
+    agent = await work.load(Agent, agent_id)
+    if agent.availability is Availability.OFFLINE:
+        return Changed(changed=False)
+    agent.change_availability(
+        Availability.OFFLINE, at=now, reason=f"no heartbeat came for {SILENCE.total_seconds():.0f} s"
+    )
+    return Changed(changed=True)
+
+
+async def _take_back(work: Work, ticket_id: UUID, cause: Unassigned, now: datetime) -> Changed:
+    ticket = await work.load(Ticket, ticket_id)
+    if ticket.agent_id is None:
+        return Changed(changed=False)
+    agent = await work.load(Agent, ticket.agent_id)
+    take_back = (await work.look_at(Department, ticket.department_id)).take_back
+    reason = _why(ticket, agent, take_back, cause, now)
+    if reason is None:
+        return Changed(changed=False)
+    ticket.unassign(reason=reason, cause=cause, at=now)
+    agent.release(TicketId(ticket.id), at=now)
+    if cause is Unassigned.NOT_ANSWERED and not take_back.stays_online and agent.availability is Availability.ONLINE:
+        agent.change_availability(Availability.AWAY, at=now, reason=f"ticket {ticket.number} was {reason}")
+    return Changed(changed=True)
+
+
+def _why(ticket: Ticket, agent: Agent, take_back: TakeBack, cause: Unassigned, now: datetime) -> str | None:
+    """The reason to take the ticket back, as the streams have it; None where there is none."""
+    if cause is Unassigned.AGENT_OFFLINE:
+        since, limit = agent.availability_since, take_back.offline_after
+        if agent.availability is not Availability.OFFLINE or ticket.status not in {Status.ASSIGNED, Status.IN_PROGRESS}:
+            return None
+        what = "its agent has been offline"
+    else:
+        since, limit = ticket.assigned_at, take_back.unanswered_after
+        if ticket.status is not Status.ASSIGNED:
+            return None
+        what = "not begun with"
+    if limit is None or since is None or now - since < timedelta(seconds=limit):
+        return None
+    return f"{what} for {(now - since).total_seconds():.0f} s, the limit is {limit} s"
