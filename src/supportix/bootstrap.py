@@ -14,6 +14,7 @@ from supportix.commands.desk import SupportDesk
 from supportix.commands.known_departments import KnownDepartments
 from supportix.commands.numbers import TicketNumbers
 from supportix.commands.tickets import Tickets
+from supportix.routing.router import Router
 from supportix.settings import SettingRefused, Settings
 from supportix.store.committer import GroupCommitter
 from supportix.store.connections import LivePool
@@ -31,6 +32,7 @@ class Core(msgspec.Struct, frozen=True):
     tickets: Tickets
     departments: Departments
     agents: Agents
+    router: Router
 
 
 def utc_now() -> datetime:
@@ -50,7 +52,8 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
         await committer.start()
         desk = SupportDesk(url, pool, committer)
         known = KnownDepartments(desk)
-        tickets = Tickets(desk, TicketNumbers(pool), known)
+        router = Router(pool)
+        tickets = Tickets(desk, TicketNumbers(pool), known, router)
         core = Core(
             pool=pool,
             wakeups=wakeups,
@@ -58,12 +61,14 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
             desk=desk,
             feed=LogFeed(desk.reading, wakeups),
             tickets=tickets,
-            departments=Departments(desk, known),
+            departments=Departments(desk, known, router),
             agents=Agents(desk, known),
+            router=router,
         )
         try:
             yield core
         finally:
+            await router.close()
             await committer.close()
             desk.close()
 

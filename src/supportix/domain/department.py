@@ -1,10 +1,11 @@
 """A department: its name, and how its tickets are given to agents.
 
 Owns the streams of departments: emits DepartmentCreated, DepartmentRenamed, AssignmentPolicyChanged,
-AssignmentPaused, AssignmentResumed, ResolutionTargetsChanged, WorkWeightsChanged and TakeBackChanged.
+AssignmentPaused, AssignmentResumed, ResolutionTargetsChanged, WorkWeightsChanged, TakeBackChanged, RoutingRulesChanged
+and RequestTypesChanged.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -15,6 +16,7 @@ from supportix.domain.aggregate import Aggregate, Fact
 from supportix.domain.demand import Demand
 from supportix.domain.errors import Conflict, InvalidInput
 from supportix.domain.ids import AgentId, DepartmentId
+from supportix.domain.routing_rules import RoutingRule, must_be_request_types, must_be_rules
 from supportix.domain.ticket import Channel, Priority
 
 LONGEST_TARGET_MINUTES = 365 * 24 * 60
@@ -108,6 +110,22 @@ class TakeBackChanged(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
         department.take_back = self.take_back
 
 
+class RoutingRulesChanged(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    TOPIC: ClassVar[str] = "department.routing_rules_changed.v1"
+    rules: tuple[RoutingRule, ...] = ()
+
+    def apply(self, department: "Department") -> None:
+        department.routing_rules = self.rules
+
+
+class RequestTypesChanged(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    TOPIC: ClassVar[str] = "department.request_types_changed.v1"
+    request_types: tuple[str, ...] = ()
+
+    def apply(self, department: "Department") -> None:
+        department.request_types = self.request_types
+
+
 class Department(Aggregate, kw_only=True):
     """A department's state. While `paused`, its tickets wait, and people may still assign them by hand."""
 
@@ -118,6 +136,8 @@ class Department(Aggregate, kw_only=True):
     weights_by_priority: dict[Priority, int] = {}
     weights_by_channel: dict[Channel, int] = {}
     take_back: TakeBack = TakeBack()
+    routing_rules: tuple[RoutingRule, ...] = ()
+    request_types: tuple[str, ...] = ()
 
     def demand(
         self,
@@ -177,6 +197,20 @@ class Department(Aggregate, kw_only=True):
             self.record(TakeBackChanged(occurred_at=at, take_back=take_back))
         return self
 
+    def change_routing_rules(self, rules: Sequence[RoutingRule], *, at: datetime) -> "Department":
+        """Take tickets by these rules, and by no others, from now on. Refused: RoutingRuleInvalid."""
+        must_be_rules(rules)
+        if tuple(rules) != self.routing_rules:
+            self.record(RoutingRulesChanged(occurred_at=at, rules=tuple(rules)))
+        return self
+
+    def change_request_types(self, names: Sequence[str], *, at: datetime) -> "Department":
+        """Own these request types, which the caller claims for it: each is owned once. Refused: RequestTypeInvalid."""
+        must_be_request_types(names)
+        if tuple(names) != self.request_types:
+            self.record(RequestTypesChanged(occurred_at=at, request_types=tuple(names)))
+        return self
+
     def pause_assignment(self, *, reason: str, at: datetime) -> "Department":
         if not self.paused:
             self.record(AssignmentPaused(occurred_at=at, reason=reason))
@@ -225,5 +259,7 @@ for _fact in (
     ResolutionTargetsChanged,
     WorkWeightsChanged,
     TakeBackChanged,
+    RoutingRulesChanged,
+    RequestTypesChanged,
 ):
     _fact.AGGREGATE = Department

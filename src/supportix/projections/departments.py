@@ -16,7 +16,9 @@ from supportix.domain.department import (
     Department,
     DepartmentCreated,
     DepartmentRenamed,
+    RequestTypesChanged,
     ResolutionTargetsChanged,
+    RoutingRulesChanged,
     TakeBack,
     TakeBackChanged,
     WorkWeightsChanged,
@@ -113,6 +115,8 @@ def _apply(row: DepartmentRow, entry: LogEntry) -> None:
             row.weights_by_priority, row.weights_by_channel = _by_word(by_priority), _by_word(by_channel)
         case TakeBackChanged(take_back=take_back):
             _take_back(row, take_back)
+        case RoutingRulesChanged() | RequestTypesChanged():
+            pass  # Read from the department's own events, where they are needed.
         case other:
             raise NotImplementedError(f"the department directory has no rule for {type(other).TOPIC}")
 

@@ -1,1 +1,1 @@
-"""Routing: which department a new ticket goes to, which tags suit it, and how the model that helps with it is learned."""
+"""Routing: to which department a ticket goes, which tags suit it, and how the model that helps is learned."""

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 
 from supportix.routing.words import folded
 
@@ -53,7 +54,7 @@ class Vocabulary:
             own = self._of_word.get(word)
             found += self._numbers_of(word) if own is None else own
         number_of = self._numbers.get
-        pairs = (number_of(f"{first} {second}") for first, second in zip(words, words[1:], strict=False))
+        pairs = (number_of(f"{first} {second}") for first, second in pairwise(words))
         found += [number for number in pairs if number is not None]
         return found
 
@@ -74,7 +75,7 @@ def vocabulary_of(texts: Iterable[str]) -> Vocabulary:
         found = folded(text).split()
         own = set(found)
         words.update(own)
-        words.update({f"{first} {second}" for first, second in zip(found, found[1:], strict=False)})
+        words.update({f"{first} {second}" for first, second in pairwise(found)})
         parts.update({piece for word in own for piece in pieces_of(word)})
     chosen = sorted([*_most_frequent(words, MOST_WORDS), *_most_frequent(parts, MOST_PIECES)])
     return Vocabulary({feature: number for number, feature in enumerate(chosen)})
