@@ -1,6 +1,8 @@
 """A change log like a real ServiceNow export, with the traps that real ones hold, for tests without the real file."""
 
 import csv
+import gzip
+import json
 import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -63,6 +65,38 @@ def write_log(path: Path, *, tickets: int, seed: int) -> int:
         writer.writeheader()
         writer.writerows(rows)
     return len(rows)
+
+
+def write_as_json_lines(log: Path, path: Path, *, nested: bool = False) -> None:
+    """The same log as `write_log` wrote it, gzipped where the path says so: what is missing as null, counts as numbers.
+
+    Where `nested`, who and what are objects: `{"caller": {"name": ...}, "is": {"state": ..., "priority": ...}}`.
+    """
+    with log.open(encoding="utf-8", newline="") as file:
+        lines = [json.dumps(_as_object(row, nested=nested)) + "\n" for row in csv.DictReader(file)]
+    text = "".join(lines).encode()
+    path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
+
+
+NESTED_COLUMNS = {
+    "state": "is.state",
+    "priority": "is.priority",
+    "requester": "caller.name",
+    "agent": "people.0.name",
+    "department": "people.1.name",
+}
+"""Where `write_as_json_lines` put what the servicenow mapping names, if it was told to nest."""
+
+
+def _as_object(row: dict[str, str], *, nested: bool) -> dict[str, object]:
+    found: dict[str, object] = {column: None if cell == "?" else cell for column, cell in row.items()}
+    found |= {column: int(row[column]) for column in ("reopen_count", "sys_mod_count")}
+    if nested:
+        found["is"] = {"state": found.pop("incident_state"), "priority": found.pop("priority")}
+        caller = found.pop("caller_id")
+        found["caller"] = None if caller is None else {"name": caller}
+        found["people"] = [{"name": found.pop("assigned_to")}, {"name": found.pop("assignment_group")}]
+    return found
 
 
 def _ticket_rows(number: int, dice: random.Random) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ from supportix.commands.agents import Agents
 from supportix.commands.departments import Departments
 from supportix.commands.desk import SupportDesk
 from supportix.commands.known_departments import KnownDepartments
+from supportix.commands.merges import Merges
 from supportix.commands.numbers import TicketNumbers
 from supportix.commands.tickets import Tickets
 from supportix.routing.router import Router
@@ -33,6 +34,7 @@ class Core(msgspec.Struct, frozen=True):
     departments: Departments
     agents: Agents
     router: Router
+    merges: Merges
 
 
 def utc_now() -> datetime:
@@ -64,6 +66,7 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
             departments=Departments(desk, known, router),
             agents=Agents(desk, known),
             router=router,
+            merges=Merges(desk, known),
         )
         try:
             yield core

@@ -1,9 +1,11 @@
-"""A worker for the API's tests, as a process of its own: keeps the read models up and gives out tickets."""
+"""A worker for the API's tests, as a process of its own: keeps read models, gives out tickets, merges departments."""
 
 import asyncio
 
 from supportix.bootstrap import open_core, utc_now
 from supportix.processes.assigner import Assigner
+from supportix.processes.merging import Merging
+from supportix.processes.timekeeper import Timekeeper
 from supportix.processes.worker import work
 from supportix.projections.runner import ProjectionRunner
 from supportix.settings import load_settings
@@ -15,6 +17,8 @@ async def main() -> None:
         await work(
             {
                 "assigner": lambda fence: Assigner(core.desk, core.committer, core.feed, fence, utc_now).run(),
+                "timekeeper": lambda fence: Timekeeper(core.desk, fence, utc_now).run(),
+                "merging": lambda fence: Merging(core.desk, fence, utc_now).run(),
                 "projections": lambda fence: ProjectionRunner(core.pool, core.feed, fence).run(),
             },
             Leases(core.pool, "tests"),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
-from tests.generated_log import write_log
+from tests.generated_log import NESTED_COLUMNS, write_as_json_lines, write_log
 
 from supportix.importing.histories import histories_of, read_histories
 from supportix.importing.mapping import load_mapping
@@ -313,3 +313,23 @@ def test_a_generated_log_is_read_whole_and_every_trap_is_counted(tmp_path, seed)
     expected = {"missing_department", "missing_requester", "ignored_state", "changed_before_opened", "out_of_order"}
     assert expected <= report.counts().keys()
     assert any(isinstance(step, Reopened) for history in histories for step in history.steps)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("name", ["log.jsonl", "log.jsonl.gz", "log.ndjson"])
+def test_a_log_makes_the_same_histories_as_csv_and_as_json_lines(tmp_path, name, nested):
+    log, lines = tmp_path / "log.csv", tmp_path / name
+    write_log(log, tickets=400, seed=5)
+    write_as_json_lines(log, lines, nested=nested)
+    columns = structs.replace(SERVICENOW.columns, **NESTED_COLUMNS) if nested else SERVICENOW.columns
+
+    from_csv, csv_report = read_histories(log, SERVICENOW)
+    from_json, json_report = read_histories(lines, structs.replace(SERVICENOW, columns=columns))
+
+    assert len(from_csv) == 400
+    assert from_json == from_csv
+    assert json_report.rows_used == csv_report.rows_used == csv_report.rows_read
+    assert len(csv_report.decisions) > 10
+    assert {
+        code: (each.count, [line + 1 for line in each.first_lines]) for code, each in json_report.decisions.items()
+    } == {code: (each.count, each.first_lines) for code, each in csv_report.decisions.items()}

@@ -5,9 +5,10 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from msgspec import structs
 from tests.generated_log import write_log
 
-from supportix.importing.mapping import load_mapping, mapping_from_toml
+from supportix.importing.mapping import Columns, load_mapping, mapping_from_toml
 from supportix.importing.reader import read_changes
 from supportix.importing.report import ImportRefused, ImportReport
 
@@ -142,7 +143,7 @@ def test_soft_problems_are_decided_counted_and_located(log):
         (HEADER.replace(",", ";"), [GOOD], "expects columns.*delimiter ','"),
         (HEADER + ",id", [GOOD + ",x"], "the header holds 'id' more than once"),
         ("", [], "is empty; expected a header with 'id', 'when'"),
-        (HEADER, [], "no rows after the header"),
+        (HEADER, [], "log.csv: holds no rows"),
         (HEADER, ["T1,2021-03-05,open,a,b,c,d,e"] * 3, "none of the first 3 rows fits the mapping 'desk'.*line 2"),
         (HEADER, ["T1,2021-03-05,open,a,b,c,d,e"] * 100 + [GOOD], "none of the first 100 rows fits.*line 2"),
     ],
@@ -179,30 +180,146 @@ def test_gzip_is_recognised_by_its_content_and_a_cut_off_file_is_refused(tmp_pat
         read(cut)
 
 
-def test_json_lines_are_read_like_rows(tmp_path):
-    fields = dict(zip(HEADER.split(","), GOOD.split(","), strict=True))
-    lines = [json.dumps(fields), "", "nonsense", json.dumps(fields | {"about": None, "id": 17}), '{"id": []}']
-    path = tmp_path / "log.jsonl.gz"
+@pytest.fixture
+def json_lines(tmp_path):
+    def write(*lines, name="log.jsonl"):
+        path = tmp_path / name
+        path.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines), "utf-8")
+        return path
+
+    return write
+
+
+FIELDS = dict(zip(HEADER.split(","), GOOD.split(","), strict=True))
+
+
+def test_json_lines_are_read_like_rows_gzipped_too(tmp_path):
+    lines = [json.dumps(FIELDS), "", json.dumps(FIELDS | {"about": None, "id": 17}), json.dumps(FIELDS | {"id": True})]
+    path = tmp_path / "LOG.JSONL.GZ"
     path.write_bytes(gzip.compress("\n".join(lines).encode()))
 
     changes, report = read(path)
 
     assert [(change.line, change.ticket, change.texts.subject) for change in changes] == [
         (1, "T1", "Printer"),
-        (4, "17", ""),
+        (3, "17", ""),
+        (4, "true", "Printer"),
     ]
-    assert [refused.line for refused in report.refused] == [3, 5]
-    assert report.refused[1].reason == "id: expected a text or a number, got list"
+    assert (report.rows_read, report.rows_used) == (3, 3)
 
 
-def test_json_of_another_shape_is_refused_at_once(tmp_path):
-    path = tmp_path / "log.jsonl"
-    path.write_text("[\n{}\n]", encoding="utf-8")
-    with pytest.raises(ImportRefused, match="expected one JSON object on each line; line 1"):
-        read(path)
-    path.write_text('{"id": "T1", "when": "x"}', encoding="utf-8")
-    with pytest.raises(ImportRefused, match="'status' \\(for state\\); the file has 'id', 'when'"):
-        read(path)
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("nonsense", "expected one JSON object on the line: JSON is malformed"),
+        ('{"id": "T1", "when": ', "expected one JSON object on the line: Input data was truncated"),
+        ('[{"id": "T1"}]', "expected one JSON object on the line: Expected `object`, got `array`"),
+        ('{"id": ' + "[" * 50_000 + "]" * 50_000 + "}", "expected one JSON object on the line: maximum recursion"),
+        ("{}", "no key 'id' (for ticket); the object has no keys"),
+        ({"id": "T1", "when": "x"}, "no key 'status' (for state); the object has 'id', 'when'"),
+        (FIELDS | {"id": None}, "no ticket number in column 'id'"),
+        (FIELDS | {"id": []}, "id: expected a text or a number, got a list; name what is in it with a dot"),
+        (FIELDS | {"team": {"name": "x"}}, "team: expected a text or a number, got an object"),
+        (FIELDS | {"when": "2021-03-05T09:07:00Z"}, "when: '2021-03-05T09:07:00Z' isn't a date of the form %d/%m/%Y"),
+        (FIELDS | {"when": 1614935220}, "when: '1614935220' isn't a date of the form %d/%m/%Y"),
+        (FIELDS | {"status": "lost"}, "unknown state 'lost'; the mapping knows 'open'"),
+        (FIELDS | {"customer": "An\0n"}, "holds a NUL character"),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_bad_line_of_json_is_refused_alone_even_the_first(json_lines, line, reason, first):
+    lines = [line, FIELDS, FIELDS] if first else [FIELDS, "", line, FIELDS]
+
+    changes, report = read(json_lines(*lines))
+
+    assert [change.line for change in changes] == ([2, 3] if first else [1, 4])
+    assert (report.rows_read, report.rows_used, report.rows_refused) == (3, 2, 1)
+    assert report.refused[0].line == (1 if first else 3)
+    assert report.refused[0].reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([""], "is empty; expected one JSON object on each line"),
+        (["", "", ""], "log.jsonl: holds no rows"),
+        (["[", "{}", "]"], "none of the first 3 rows fits.*line 1: expected one JSON object on the line"),
+        (
+            [{"id": "T1", "when": "x"}],
+            "the first, line 1: no key 'status' \\(for state\\); the object has 'id', 'when'",
+        ),
+        (["nonsense"] * 100 + [FIELDS], "none of the first 100 rows fits"),
+        (
+            [{key: FIELDS[key] for key in ("id", "when", "status", "agent", "customer", "about")}] * 2,
+            "expects keys that no line has: 'team' \\(for department\\), 'priority' \\(for priority\\)",
+        ),
+    ],
+)
+def test_a_wholly_wrong_file_of_json_lines_is_one_clear_refusal(json_lines, lines, message):
+    with pytest.raises(ImportRefused, match=message):
+        read(json_lines(*lines))
+
+
+NESTED = mapping_from_toml(
+    """
+[columns]
+ticket = "issue.key"
+changed_at = "at"
+state = "issue.fields.status.name"
+agent = "assignee.name"
+priority = "dotted.key"
+subject = ["issue.fields.summary"]
+tags = ["labels.0", "labels.1"]
+[states]
+open = "queued"
+[priorities]
+P1 = "urgent"
+""",
+    source="nested.toml",
+    name="nested",
+)
+
+
+def test_dots_lead_into_objects_and_lists_unless_a_key_has_that_very_name(json_lines):
+    issue = {"key": "T-1", "fields": {"status": {"name": "open"}, "summary": "Printer"}}
+    full = {"at": "2021-03-05T09:07:00Z", "issue": issue, "assignee": {"name": "Bo"}, "dotted.key": "P1"}
+    bare = {"at": "2021-03-05T09:08:00Z", "issue": {"key": 2, "fields": {"status": {"name": "open"}}}}
+
+    changes, report = read(
+        json_lines(full | {"labels": ["fire", "urgent", "more"]}, bare | {"assignee": None, "labels": ["one"]}), NESTED
+    )
+
+    assert [(each.ticket, each.state, each.agent, each.priority) for each in changes] == [
+        ("T-1", "queued", "Bo", "urgent"),
+        ("2", "queued", None, None),
+    ]
+    assert [(each.texts.subject, each.texts.tags) for each in changes] == [
+        ("Printer", ("fire", "urgent")),
+        ("", ("one",)),
+    ]
+    assert report.rows_refused == 0
+
+
+ONLY_NESTED = structs.replace(NESTED, columns=Columns("issue.key", "at", "issue.fields.status.name"))
+NO_STATE = "no key 'issue.fields.status.name' (for state); the object has 'at', 'issue'"
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({}, NO_STATE),
+        ({"status": "open"}, NO_STATE),
+        ({"status": [{"name": "open"}]}, NO_STATE),
+        ({"status": None}, "no state in column 'issue.fields.status.name'"),
+    ],
+)
+def test_a_nested_key_that_is_not_there_refuses_its_line(json_lines, fields, reason):
+    good = {"at": "2021-03-05T09:07:00Z", "issue": {"key": "T-1", "fields": {"status": {"name": "open"}}}}
+    bad = {"at": "2021-03-05T09:07:00Z", "issue": {"key": "T-2", "fields": fields}}
+
+    [refused] = read(json_lines(good, bad), ONLY_NESTED)[1].refused
+
+    assert (refused.line, refused.reason) == (2, reason)
 
 
 def test_progress_grows_to_the_whole_file(tmp_path):

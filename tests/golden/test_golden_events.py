@@ -117,6 +117,7 @@ def test_the_fields_that_are_marked_as_personal():
         "ticket.closed.v1": {"reason"},
         "ticket.reopened.v1": {"reason"},
         "agent.registered.v1": {"name"},
+        "merge.dismissed.v1": {"reason"},
     }
 
 

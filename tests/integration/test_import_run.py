@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from tests.generated_log import write_log
+from tests.generated_log import write_as_json_lines, write_log
 
 from supportix.bootstrap import Core, utc_now
 from supportix.commands.actors import Actor
@@ -39,6 +39,15 @@ def small_log(tmp_path: Path) -> Path:
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several chunks also for a small log."""
     monkeypatch.setattr(writer, "CHUNK_EVENTS", 150)
+
+
+@pytest.fixture(params=["csv", "jsonl", "jsonl.gz"])
+def any_small_log(small_log: Path, request: pytest.FixtureRequest) -> Path:
+    if request.param == "csv":
+        return small_log
+    path = small_log.with_suffix(f".{request.param}")
+    write_as_json_lines(small_log, path)
+    return path
 
 
 async def append_behind(core: Core) -> None:
@@ -81,8 +90,8 @@ async def test_the_same_file_again_changes_nothing(core: Core, small_log: Path) 
 
 
 @pytest.mark.parametrize("mode", ["recorded", "replayed"])
-async def test_an_interrupted_import_goes_on_to_the_same_history(core: Core, small_log: Path, mode: Any) -> None:
-    importing = asyncio.create_task(import_history(core, small_log, SERVICENOW, mode))
+async def test_an_interrupted_import_goes_on_to_the_same_history(core: Core, any_small_log: Path, mode: Any) -> None:
+    importing = asyncio.create_task(import_history(core, any_small_log, SERVICENOW, mode))
     while await core.desk.reading.head() < 400:
         await asyncio.sleep(0)
     importing.cancel()
@@ -90,7 +99,7 @@ async def test_an_interrupted_import_goes_on_to_the_same_history(core: Core, sma
         await importing
     interrupted_at = await core.desk.reading.head()
     await core.departments.ensure_triage(at=utc_now())  # Somebody else writes before it goes on.
-    summary = await import_history(core, small_log, SERVICENOW, mode)
+    summary = await import_history(core, any_small_log, SERVICENOW, mode)
     assert not summary.done_before
     assert interrupted_at < await core.desk.reading.head()
     names = Counter(type(fact).TOPIC for fact in await facts(core))
@@ -114,6 +123,28 @@ async def test_a_file_without_tickets_is_refused(core: Core, tmp_path: Path) -> 
     with pytest.raises(ImportRefused, match="column"):
         await import_history(core, empty, SERVICENOW, "recorded")
     assert await core.desk.reading.head() == 0
+
+
+@pytest.mark.parametrize("bad", ["nonsense", '{"number": "INC1"}', '{"number": "INC1", "sys_updated_at": "soon"}'])
+async def test_json_lines_of_which_none_is_usable_change_nothing(core: Core, tmp_path: Path, bad: str) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text(f"{bad}\n" * 150)
+    with pytest.raises(
+        ImportRefused, match="none of the first 100 rows fits the mapping 'servicenow'; the first, line 1"
+    ):
+        await import_history(core, path, SERVICENOW, "recorded")
+    assert await core.desk.reading.head() == 0
+
+
+async def test_the_same_log_as_csv_and_json_lines_becomes_the_same_facts(core: Core, small_log: Path) -> None:
+    lines = small_log.with_suffix(".jsonl")
+    write_as_json_lines(small_log, lines)
+    await import_history(core, small_log, SERVICENOW, "recorded")
+    of_csv = await facts(core)
+    await import_history(core, lines, SERVICENOW, "recorded")
+    of_json = (await facts(core))[len(of_csv) :]
+    assert len(of_json) == len(of_csv) > 1_000
+    assert [(type(fact), fact.occurred_at) for fact in of_json] == [(type(fact), fact.occurred_at) for fact in of_csv]
 
 
 async def test_an_unknown_policy_is_refused_before_anything_is_written(core: Core, small_log: Path) -> None:

@@ -94,12 +94,13 @@ class Unassigned(Entry, frozen=True, kw_only=True, tag="ticket-unassigned"):
 
 
 class Transferred(Entry, frozen=True, kw_only=True, tag="ticket-transferred"):
-    """It moved to another department. `reason` is for staff."""
+    """It moved to another department, by a merge where one is named. `reason` and `merge_id` are for staff."""
 
     from_department_id: UUID
     to_department_id: UUID
     from_agent_id: UUID | None
     reason: str | None
+    merge_id: UUID | None
 
 
 class WorkStarted(Entry, frozen=True, kw_only=True, tag="ticket-work-started"):
@@ -173,7 +174,7 @@ _FOR_STAFF: dict[type[TimelineEntry], frozenset[str]] = {
     Routed: frozenset({"evidence"}),
     Assigned: frozenset({"reasons"}),
     Unassigned: frozenset({"reason"}),
-    Transferred: frozenset({"reason"}),
+    Transferred: frozenset({"reason", "merge_id"}),
 }
 
 

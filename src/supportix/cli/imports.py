@@ -1,4 +1,4 @@
-"""`supportix import`: a history from a CSV file becomes events."""
+"""`supportix import`: a history from a file of CSV or JSON lines becomes events."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def import_(
     *, file: Path, mapping: str, mode: Mode, policy: str, limit: int | None, report: Path | None, data: Path | None
 ) -> None:
-    """Import tickets with their history from a CSV file.
+    """Import tickets with their history from a change log: CSV, or JSON lines (.jsonl, .ndjson), gzipped or not.
 
     An import that was interrupted goes on where it stopped; one that is finished isn't done again.
     """

@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 from supportix.commands.actors import Actor, must_see, must_work_on
 from supportix.commands.desk import Outcome, SupportDesk, Work
 from supportix.commands.known_departments import KnownDepartments
+from supportix.commands.lending import lent_to
 from supportix.commands.numbers import TicketNumbers
 from supportix.commands.waiting import previous_agent, waiting_tickets
 from supportix.domain.agent import Agent
@@ -254,7 +255,8 @@ class Tickets:
         if command.force and agent.obstacle(requirement) is not None:
             agent.force(ticket_id, ticket.department_id, at=at, requirement=requirement, reason=command.reason)
         else:
-            agent.reserve(ticket_id, ticket.department_id, at=at, requirement=requirement)
+            lent = await lent_to(work, agent, ticket, at=at)
+            agent.reserve(ticket_id, ticket.department_id, at=at, requirement=requirement, lent=lent)
 
     async def _reassign(self, work: Work, ticket: Ticket, command: ReassignTicket, actor: Actor, at: datetime) -> None:
         actor.must_have(Permission.TICKETS_ASSIGN)

@@ -1,8 +1,8 @@
 """A department: its name, and how its tickets are given to agents.
 
 Owns the streams of departments: emits DepartmentCreated, DepartmentRenamed, AssignmentPolicyChanged,
-AssignmentPaused, AssignmentResumed, ResolutionTargetsChanged, WorkWeightsChanged, TakeBackChanged, RoutingRulesChanged
-and RequestTypesChanged.
+AssignmentPaused, AssignmentResumed, ResolutionTargetsChanged, WorkWeightsChanged and TakeBackChanged; on routing
+RoutingRulesChanged and RequestTypesChanged; on merges MergingChanged, MergeJoined and MergeLeft.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,8 @@ from supportix.domain.agent import WEIGHT_LIMIT
 from supportix.domain.aggregate import Aggregate, Fact
 from supportix.domain.demand import Demand
 from supportix.domain.errors import Conflict, InvalidInput
-from supportix.domain.ids import AgentId, DepartmentId
+from supportix.domain.ids import AgentId, DepartmentId, MergeId
+from supportix.domain.merge_settings import MergeSettings
 from supportix.domain.routing_rules import RoutingRule, must_be_request_types, must_be_rules
 from supportix.domain.ticket import Channel, Priority
 
@@ -126,12 +127,43 @@ class RequestTypesChanged(Fact, frozen=True, kw_only=True, omit_defaults=True, g
         department.request_types = self.request_types
 
 
+class MergingChanged(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    TOPIC: ClassVar[str] = "department.merging_changed.v1"
+    settings: MergeSettings
+
+    def apply(self, department: "Department") -> None:
+        department.merging = self.settings
+
+
+class MergeJoined(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """The department takes part in a live merge, and in no other until it has left this one."""
+
+    TOPIC: ClassVar[str] = "department.merge_joined.v1"
+    merge_id: MergeId
+    partner_id: DepartmentId
+
+    def apply(self, department: "Department") -> None:
+        department.merge_id = self.merge_id
+
+
+class MergeLeft(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    TOPIC: ClassVar[str] = "department.merge_left.v1"
+    merge_id: MergeId
+
+    def apply(self, department: "Department") -> None:
+        department.merge_id = None
+        department.merge_left_at = self.occurred_at
+
+
 class Department(Aggregate, kw_only=True):
     """A department's state. While `paused`, its tickets wait, and people may still assign them by hand."""
 
     name: str = ""
     policy: str = ""
     paused: bool = False
+    merging: MergeSettings | None = None
+    merge_id: MergeId | None = None
+    merge_left_at: datetime | None = None
     targets: dict[Priority, int] = {}
     weights_by_priority: dict[Priority, int] = {}
     weights_by_channel: dict[Channel, int] = {}
@@ -221,6 +253,25 @@ class Department(Aggregate, kw_only=True):
             self.record(AssignmentResumed(occurred_at=at))
         return self
 
+    def change_merging(self, settings: MergeSettings, *, at: datetime) -> "Department":
+        """The caller has checked that the compatible departments exist. Refused: as `must_hold` says."""
+        settings.must_hold(DepartmentId(self.id))
+        if settings != self.merging:
+            self.record(MergingChanged(occurred_at=at, settings=settings))
+        return self
+
+    def join_merge(self, merge_id: MergeId, partner_id: DepartmentId, *, at: datetime) -> "Department":
+        """Claim the department for a merge. Refused: DepartmentInMerge."""
+        if self.merge_id is not None:
+            raise DepartmentInMerge(f"department {self.name!r} takes part in merge {self.merge_id}; end that one first")
+        return self.record(MergeJoined(occurred_at=at, merge_id=merge_id, partner_id=partner_id))
+
+    def leave_merge(self, merge_id: MergeId, *, at: datetime) -> "Department":
+        """Nothing is recorded where it takes no part in that merge."""
+        if self.merge_id == merge_id:
+            self.record(MergeLeft(occurred_at=at, merge_id=merge_id))
+        return self
+
 
 def create_department(department_id: DepartmentId, *, name: str, policy: str, at: datetime) -> Department:
     """A new department. Refused: DepartmentNameMissing."""
@@ -250,6 +301,10 @@ class DepartmentNameTaken(Conflict):
     """There is a department of that name already."""
 
 
+class DepartmentInMerge(Conflict):
+    """The department takes part in a merge already."""
+
+
 for _fact in (
     DepartmentCreated,
     DepartmentRenamed,
@@ -261,5 +316,8 @@ for _fact in (
     TakeBackChanged,
     RoutingRulesChanged,
     RequestTypesChanged,
+    MergingChanged,
+    MergeJoined,
+    MergeLeft,
 ):
     _fact.AGGREGATE = Department

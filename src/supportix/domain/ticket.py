@@ -16,7 +16,7 @@ import msgspec
 from supportix.domain.aggregate import Aggregate, DomainEvent, Fact, PersonalText
 from supportix.domain.demand import NO_DEMAND, Demand, Requirement, stored_demand
 from supportix.domain.errors import Conflict, InvalidInput
-from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
+from supportix.domain.ids import AgentId, CustomerId, DepartmentId, MergeId, TicketId
 from supportix.domain.routing import RoutingEvidence, SuggestedTag
 
 
@@ -195,6 +195,7 @@ class TicketRouted(TicketQueued, frozen=True, kw_only=True, omit_defaults=True, 
 
     def apply(self, ticket: "Ticket") -> None:
         ticket.department_id = self.department_id
+        ticket.home_department_id = self.department_id
         ticket.demand = self.demand or NO_DEMAND
         ticket.queued_at = self.occurred_at
 
@@ -236,6 +237,8 @@ class TicketTransferred(TicketQueued, frozen=True, kw_only=True, omit_defaults=T
     to_department_id: DepartmentId
     from_agent_id: AgentId | None = None
     reason: PersonalText = ""
+    merge_id: MergeId | None = None
+    """The merge that moved it; the ticket's home stays where it was."""
 
     @property
     def waits_in(self) -> DepartmentId:
@@ -245,6 +248,8 @@ class TicketTransferred(TicketQueued, frozen=True, kw_only=True, omit_defaults=T
         ticket.agent_id = None
         ticket.demand = self.demand or NO_DEMAND
         ticket.department_id = self.to_department_id
+        if self.merge_id is None:
+            ticket.home_department_id = self.to_department_id
         ticket.status = Status.QUEUED
         ticket.queued_at = self.occurred_at
 
@@ -319,11 +324,15 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Ticket(Aggregate, kw_only=True):
-    """A ticket's state, as far as decisions need it."""
+    """A ticket's state, as far as decisions need it.
+
+    Its home is the department that it was routed to, or that a person transferred it to; a merge may have moved it on.
+    """
 
     number: str = ""
     requester_id: CustomerId = CustomerId(UUID(int=0))
     department_id: DepartmentId = DepartmentId(UUID(int=0))
+    home_department_id: DepartmentId = DepartmentId(UUID(int=0))
     agent_id: AgentId | None = None
     last_agent_id: AgentId | None = None
     priority: Priority = Priority.NORMAL
@@ -369,7 +378,13 @@ class Ticket(Aggregate, kw_only=True):
         )
 
     def transfer(
-        self, department_id: DepartmentId, *, reason: str, at: datetime, demand: Demand = NO_DEMAND
+        self,
+        department_id: DepartmentId,
+        *,
+        reason: str,
+        at: datetime,
+        demand: Demand = NO_DEMAND,
+        merge_id: MergeId | None = None,
     ) -> "Ticket":
         """Move the ticket to another department's queue, with the demand that it has there.
 
@@ -390,6 +405,7 @@ class Ticket(Aggregate, kw_only=True):
                 opened_at=self.opened_at,
                 demand=stored_demand(demand),
                 reason=reason,
+                merge_id=merge_id,
             )
         )
 

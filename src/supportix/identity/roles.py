@@ -32,6 +32,8 @@ class Permission(StrEnum):
     QUEUES_READ = "queues.read"
     LOADS_READ = "loads.read"
     TRAFFIC_READ = "traffic.read"
+    MERGES_READ = "merges.read"
+    MERGES_MANAGE = "merges.manage"
     EVENTS_READ = "events.read"
     ACCOUNTS_READ = "accounts.read"
     ACCOUNTS_MANAGE = "accounts.manage"
@@ -66,6 +68,8 @@ _SUPERVISOR = _STAFF | {
     Permission.TICKETS_PRIORITISE,
     Permission.LOADS_READ,
     Permission.TRAFFIC_READ,
+    Permission.MERGES_READ,
+    Permission.MERGES_MANAGE,
     Permission.EVENTS_READ,
     Permission.ACCOUNTS_READ,
     Permission.PROJECTIONS_READ,

@@ -20,7 +20,8 @@ ISO_FORMAT = "iso"
 
 
 class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which column holds what. The first three must be there; the others make the histories richer.
+    """Which column holds what. The first three must be there; the others make the histories richer. In JSON lines a
+    column is a key; dots lead into objects and, by number from 0, into lists: `fields.assignee.name`, `tags.0`.
 
     `sequence` orders changes of the same instant. Where `reopen_count` is named, only its rise makes a reopening.
     `description` is a table of headings to columns.

@@ -70,7 +70,7 @@ def read_changes(
 
 def _hopeless(path: Path, mapping: Mapping, report: ImportReport) -> ImportRefused:
     if not report.refused:
-        return ImportRefused(f"{path.name}: no rows after the header")
+        return ImportRefused(f"{path.name}: holds no rows")
     first = report.refused[0]
     return ImportRefused(
         f"{path.name}: none of the first {report.rows_read} rows fits the mapping {mapping.name!r}; "
@@ -96,6 +96,8 @@ class _Parser:
     def change(self, row: Row) -> Change:
         if row.problem:
             raise BadRow(row.problem)
+        if "\0" in "".join(row.cells):
+            raise BadRow("holds a NUL character (\\u0000), which no text may hold")
         line, columns, missing, same = row.line, self._mapping.columns, self._missing, self._same.setdefault
         cells = [None if cell in missing else cell for cell in row.cells]
         ticket, at, state, opened, sequence, reopens, department, agent, requester, channel, priority, *texts = cells

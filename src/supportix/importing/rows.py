@@ -19,6 +19,10 @@ PROGRESS_EVERY_ROWS = 2000
 GZIP_MAGIC = b"\x1f\x8b"
 JSON_LINES = (".jsonl", ".ndjson")
 MAX_SHOWN_COLUMNS = 40
+REQUIRED = ("ticket", "changed_at", "state")
+
+_ABSENT = object()
+_decode_object = msgspec.json.Decoder(dict[str, object]).decode
 
 
 class BadRow(Exception):  # noqa: N818  # Never leaves the package: it becomes a refused row of the report.
@@ -68,7 +72,7 @@ def _rows(raw: BinaryIO, path: Path, mapping: Mapping) -> Iterator[Row]:
     raw.seek(0)
     stream: BinaryIO = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]
     encoding = "utf-8-sig" if mapping.encoding.lower() in ("utf-8", "utf8") else mapping.encoding
-    suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
+    suffix = Path(path.name.lower().removesuffix(".gz")).suffix
     rows = _json_rows if suffix in JSON_LINES else _csv_rows
     with io.TextIOWrapper(stream, encoding, errors="surrogateescape", newline="") as text:
         yield from rows(_Lines(text, mapping.encoding), path, mapping)
@@ -138,21 +142,20 @@ def _header(reader: Iterator[list[str]], lines: _Lines, path: Path, mapping: Map
         raise ImportRefused(f"{path.name}: the header {lines.problem(1, max(lines.bad))}")
     if not any(header):
         raise ImportRefused(f"{path.name}: is empty; expected a header with {_listed(mapping.columns.named())}")
-    _refuse_missing(set(header), mapping.columns.named(), path, mapping)
+    missing = {column: key for column, key in mapping.columns.named().items() if column not in header}
+    if missing:
+        raise ImportRefused(
+            f"{path.name}: the mapping {mapping.name!r} expects columns that aren't there: {_with_purpose(missing)}; "
+            f"the file has {_listed(sorted(header)[:MAX_SHOWN_COLUMNS])} (delimiter {mapping.delimiter!r})"
+        )
     twice = [column for column in mapping.columns.named() if header.count(column) > 1]
     if twice:
         raise ImportRefused(f"{path.name}: the header holds {_listed(twice)} more than once")
     return header
 
 
-def _refuse_missing(found: set[str], needed: dict[str, str], path: Path, mapping: Mapping) -> None:
-    missing = {column: key for column, key in needed.items() if column not in found}
-    if missing:
-        listed = ", ".join(f"{column!r} (for {key})" for column, key in missing.items())
-        raise ImportRefused(
-            f"{path.name}: the mapping {mapping.name!r} expects columns that aren't there: {listed}; "
-            f"the file has {_listed(sorted(found)[:MAX_SHOWN_COLUMNS])} (delimiter {mapping.delimiter!r})"
-        )
+def _with_purpose(columns: dict[str, str]) -> str:
+    return ", ".join(f"{column!r} (for {key})" for column, key in columns.items())
 
 
 def _listed(columns: list[str] | dict[str, str]) -> str:
@@ -160,32 +163,76 @@ def _listed(columns: list[str] | dict[str, str]) -> str:
 
 
 def _json_rows(lines: _Lines, path: Path, mapping: Mapping) -> Iterator[Row]:
-    """One JSON object per line. A key may be absent or null; the first object must have the three required ones."""
-    wanted, decode, seen = wanted_columns(mapping.columns), msgspec.json.Decoder(dict[str, object]).decode, False
-    required = {getattr(mapping.columns, key): key for key in ("ticket", "changed_at", "state")}
+    """One JSON object on each line. A key may be absent or null in a row, except those of ticket, time and state; a key
+    of the mapping that is in no row at all is taken as a mistake of the mapping, as a missing column of a CSV is.
+    """
+    wanted, named = wanted_columns(mapping.columns), mapping.columns.named()
+    unseen, number, usable = dict(named), 0, False
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         problem = lines.problem(number, number)
-        try:
-            fields = {} if problem else decode(line)
-        except (msgspec.DecodeError, UnicodeEncodeError) as error:
-            if not seen:
-                raise ImportRefused(
-                    f"{path.name}: expected one JSON object on each line; line {number}: {error}"
-                ) from error
-            fields, problem = {}, f"not a JSON object: {error}"
-        if not seen and not problem:
-            seen = True
-            _refuse_missing(set(fields), required, path, mapping)
-        yield Row(number, [], problem) if problem else _json_row(number, fields, wanted)
-    if not seen:
+        fields, problem = ({}, problem) if problem else _json_object(line)
+        if not problem:
+            for column in [column for column in unseen if _value_at(fields, column) is not _ABSENT]:
+                del unseen[column]
+        row = Row(number, [], problem) if problem else _json_row(number, fields, wanted, named)
+        usable = usable or not row.problem
+        yield row
+    if number == 0:
         raise ImportRefused(f"{path.name}: is empty; expected one JSON object on each line")
+    if unseen and usable:
+        raise ImportRefused(
+            f"{path.name}: the mapping {mapping.name!r} expects keys that no line has: {_with_purpose(unseen)}; "
+            "take them out of the mapping if the file is right"
+        )
 
 
-def _json_row(number: int, fields: dict[str, object], wanted: list[str | None]) -> Row:
-    values = [None if column is None else fields.get(column) for column in wanted]
-    for column, value in zip(wanted, values, strict=True):
-        if isinstance(value, (dict, list)):
-            return Row(number, [], f"{column}: expected a text or a number, got {type(value).__name__}")
-    return Row(number, ["" if value is None else str(value).strip() for value in values])
+def _json_object(line: str) -> tuple[dict[str, object], str]:
+    """The object on the line, or what is wrong with it."""
+    try:
+        return _decode_object(line), ""
+    except (msgspec.DecodeError, RecursionError) as error:
+        return {}, f"expected one JSON object on the line: {error}"
+
+
+def _json_row(number: int, fields: dict[str, object], wanted: list[str | None], named: dict[str, str]) -> Row:
+    cells: list[str] = []
+    for column in wanted:
+        value = _ABSENT if column is None else _value_at(fields, column)
+        if isinstance(value, dict | list):
+            kind = "an object" if isinstance(value, dict) else "a list"
+            return Row(number, [], f"{column}: expected a text or a number, got {kind}; name what is in it with a dot")
+        if column is not None and value is _ABSENT and named[column] in REQUIRED:
+            found = _listed(list(fields)[:MAX_SHOWN_COLUMNS])
+            return Row(number, [], f"no key {column!r} (for {named[column]}); the object has {found or 'no keys'}")
+        cells.append(_as_text(value))
+    return Row(number, cells)
+
+
+def _value_at(fields: dict[str, object], key: str) -> object:
+    """The value of a key; where there is no key of that whole name, its dots lead into objects and, by number from 0,
+    into lists. Null holds nothing (None), and so does a list beyond its end.
+    """
+    value: object = fields.get(key, _ABSENT)
+    if value is not _ABSENT or "." not in key:
+        return value
+    value = fields
+    for part in key.split("."):
+        if isinstance(value, dict):
+            value = value.get(part, _ABSENT)
+        elif isinstance(value, list) and part.isdecimal():
+            value = value[int(part)] if int(part) < len(value) else None
+        elif value is None:
+            return None
+        else:
+            return _ABSENT
+    return value
+
+
+def _as_text(value: object) -> str:
+    if value is None or value is _ABSENT:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value).strip()

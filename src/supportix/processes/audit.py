@@ -3,7 +3,7 @@
 Consumes the whole log. For each TicketAssigned by a policy it restores what the chooser knew (the log up to the
 position that the event names, and the earlier events of its own command), runs the policy of that name and version in
 the plainest way, and compares the agent and the recorded reasons. Of every assignment, whoever made it, it checks
-the invariants: one assignee, capacity, membership, and the pairing of the claim with the reservation.
+the invariants: one assignee, capacity, membership or a formed pool, and the pairing of the claim with the reservation.
 """
 
 from collections import Counter
@@ -17,6 +17,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from supportix.domain.ticket import AssignedBy, TicketAssigned
 from supportix.processes.audit_invariants import InvariantCheck
+from supportix.processes.audit_pools import PoolCheck
 from supportix.processes.audit_replicas import Replicas
 from supportix.store.log import EventLog, LogEntry
 
@@ -96,11 +97,13 @@ class Auditor:
         self._report = report
         self._scope = scope
         self._invariants = InvariantCheck(self._report.find)
+        self._pools = PoolCheck(self._report.find)
         self._replicas = Replicas()
 
     def take(self, entry: LogEntry) -> None:
         self._report.events += 1
         self._invariants.take(entry)
+        self._pools.take(entry)
         self._replicas.take(entry)
         fact = entry.fact
         if not isinstance(fact, TicketAssigned) or not self._scope.holds(fact):
@@ -115,3 +118,4 @@ class Auditor:
 
     def finish(self) -> None:
         self._invariants.finish()
+        self._pools.finish()

@@ -16,6 +16,9 @@ from supportix.domain.department import (
     Department,
     DepartmentCreated,
     DepartmentRenamed,
+    MergeJoined,
+    MergeLeft,
+    MergingChanged,
     RequestTypesChanged,
     ResolutionTargetsChanged,
     RoutingRulesChanged,
@@ -117,6 +120,8 @@ def _apply(row: DepartmentRow, entry: LogEntry) -> None:
             _take_back(row, take_back)
         case RoutingRulesChanged() | RequestTypesChanged():
             pass  # Read from the department's own events, where they are needed.
+        case MergingChanged() | MergeJoined() | MergeLeft():
+            pass  # The read model of merges tells of these.
         case other:
             raise NotImplementedError(f"the department directory has no rule for {type(other).TOPIC}")
 

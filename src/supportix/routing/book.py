@@ -48,10 +48,8 @@ class RoutingBook:
         self.request_types: Mapping[str, RequestType] = {
             name_key(name): RequestType(name, owner) for owner, each in owners for name in each.request_types
         }
-        rules = [
-            (rule.order, owner.int, rule.name, owner, rule) for owner, each in owners for rule in each.routing_rules
-        ]
-        self._rules = [(owner, rule, Terms(rule.terms)) for *_, owner, rule in sorted(rules, key=lambda each: each[:3])]
+        rules = [(owner, rule, Terms(rule.terms)) for owner, each in owners for rule in each.routing_rules]
+        self._rules = sorted(rules, key=lambda each: (each[1].order, each[0].int, each[1].name))
         self._by_word: dict[str, list[int]] = {}
         self._without_terms: list[int] = []
         for place, (_, rule, terms) in enumerate(self._rules):
@@ -75,9 +73,7 @@ class RoutingBook:
         if not self._rules:
             return None
         texts = {LooksIn.SUBJECT: Text(request.subject), LooksIn.DESCRIPTION: Text(request.description)}
-        words = (
-            frozenset[str]() if not self._by_word else texts[LooksIn.SUBJECT].words | texts[LooksIn.DESCRIPTION].words
-        )
+        words = {word for text in texts.values() for word in text.words} if self._by_word else set[str]()
         near = {place for word in self._by_word.keys() & words for place in self._by_word[word]}
         for place in sorted(near.union(self._without_terms)):
             owner, rule, terms = self._rules[place]

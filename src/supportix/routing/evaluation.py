@@ -107,10 +107,8 @@ def _confusion(truths: Sequence[str], predicted: Sequence[str]) -> tuple[tuple[s
 
 def _calibration_error(chances: np.ndarray, right: np.ndarray) -> float:
     bins = np.minimum((chances * _BINS).astype(int), _BINS - 1)
-    gaps = [
-        abs(chances[bins == each].mean() - right[bins == each].mean()) * (bins == each).mean() for each in set(bins)
-    ]
-    return float(sum(gaps))
+    within = [bins == each for each in set(bins)]
+    return float(sum(abs(chances[each].mean() - right[each].mean()) * each.mean() for each in within))
 
 
 def _tag_results(model: TextModel, held_out: Sequence[Example]) -> tuple[TagResult, ...]:

@@ -49,7 +49,7 @@ class TicketEndings:
         if isinstance(fact, TicketRouted):
             ticket.department_id = fact.department_id
         elif isinstance(fact, TicketTransferred):
-            if getattr(fact, "merge_id", None) is None:
+            if fact.merge_id is None:
                 ticket.department_id = fact.to_department_id
         elif isinstance(fact, TicketResolved | TicketClosed):
             ticket.ended_in = ticket.department_id

@@ -10,8 +10,6 @@ LEXICON: Mapping[str, tuple[str, ...]] = {
     "hardware": ("docking station", "headset", "keyboard", "laptop", "monitor", "printer", "scanner", "toner"),
     "login": (
         "2fa",
-        "can't log in",
-        "cannot log in",
         "locked out",
         "log in",
         "login",

@@ -91,7 +91,7 @@ class TextModel:
         features, counts = np.unique(np.array(numbers, dtype=np.int32), return_counts=True)
         values = (1 + np.log(counts)).astype(np.float32) * self.idf[features]
         values /= np.linalg.norm(values)
-        found: Floats = values @ self.weights[features] + self.intercepts
+        found: Floats = (values @ self.weights[features] + self.intercepts).astype(np.float32)
         return found
 
     def terms_found(self, text: str) -> list[SuggestedTag]:
@@ -150,18 +150,19 @@ class Reading:
 
 def softmax(scores: Floats) -> Floats:
     powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    found: Floats = powers / powers.sum(axis=-1, keepdims=True)
+    found: Floats = (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
     return found
 
 
 def sigmoid(scores: Floats) -> Floats:
-    found: Floats = 1 / (1 + np.exp(-scores))
+    found: Floats = (1 / (1 + np.exp(-scores))).astype(np.float32)
     return found
 
 
 def rounded_up(threshold: float) -> float:
     """To as many digits as probabilities have, so that no less sure one passes it."""
-    return math.ceil(threshold * 10**DIGITS) / 10**DIGITS
+    steps: int = 10**DIGITS
+    return math.ceil(threshold * steps) / steps
 
 
 def to_bytes(model: TextModel) -> bytes:
