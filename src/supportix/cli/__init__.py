@@ -17,6 +17,7 @@ from supportix.cli import (
     migrate,
     parked,
     partitions,
+    routing,
     serving,
     state,
     status,
@@ -70,6 +71,7 @@ for _command in (
     merges.merges,
     state.state,
     parked.parked,
+    routing.routing,
     configuration.config,
 ):
     supportix.add_command(_command)

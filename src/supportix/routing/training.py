@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import sklearn
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.optimize import minimize_scalar
@@ -23,6 +24,8 @@ from supportix.routing.lexicon import LEXICON
 from supportix.routing.model import Floats, LearnedTag, TextModel, sigmoid, softmax
 from supportix.routing.sampling import Example, divided, labelled, learnable_labels, why_not_learnable
 from supportix.routing.thresholds import threshold_for
+
+LEARNED_WITH = f"scikit-learn {sklearn.__version__}"
 
 SOFTNESS = 0.5
 """The machines' C: how dear a mistake on a training example is."""
