@@ -86,6 +86,7 @@ def test_more_places_are_as_good_as_more_agents(a_busy_desk: Written, capacity: 
 def test_without_its_only_agent_a_department_s_tickets_wait_to_the_end(a_busy_desk: Written) -> None:
     run = figures(a_busy_desk, Alternative(agents=(StaffChange(-1, "Billing"),)))
     assert (run.taken, run.waiting, run.assignments) == (0, 3, 0)
+    assert (run.utilisation, run.gini) == (0.0, 0.0)
     assert minutes(run) == pytest.approx([29.0, 29.0, 30.0, 30.0], abs=1e-6)
 
 

@@ -124,13 +124,12 @@ class Simulated:
     def happened(self) -> Run:
         until = self.window.until
         meter = real_meter(self.trace.agent_events, self.window)
-        return self._measured("happened", real_visits(self.trace, until), meter, frozenset())
+        return self._measured("happened", real_visits(self.trace, until), meter, self.staffing(Alternative()))
 
     def run(self, name: str, alternative: Alternative, progress: Progress) -> Run:
         """Simulate one alternative and measure it. Refused: as `staffing` says."""
         engine = self.simulate(name, alternative, progress)
-        added = frozenset(each.agent_id for each in self.staffing(alternative).added)
-        return self._measured(name, engine.visits.values(), engine.meter, added, engine.moved)
+        return self._measured(name, engine.visits.values(), engine.meter, self.staffing(alternative), engine.moved)
 
     def simulate(self, name: str, alternative: Alternative, progress: Progress) -> Engine:
         """Run one alternative to the window's end. Refused: as `staffing` says."""
@@ -187,11 +186,9 @@ class Simulated:
     def _opens_within(self, number: int) -> bool:
         return self.window.since <= self.trace.tickets[number].stays[0].queued_at < self.window.until
 
-    def _measured(
-        self, name: str, visits: Iterable[Visit], meter: Meter, added: frozenset[UUID], moved: int = 0
-    ) -> Run:
+    def _measured(self, name: str, visits: Iterable[Visit], meter: Meter, staffing: Staffing, moved: int = 0) -> Run:
         chosen = self.window.department_id
-        agents = None if chosen is None else added.union(self._roster.serving.get(chosen, ()))
+        agents = staffing.of(chosen) if chosen is not None else None
         return Run(
             name=name,
             figures=figures(self.trace.tickets, visits, meter, self.window, self._targets, agents, moved),
