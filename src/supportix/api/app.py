@@ -30,6 +30,7 @@ from supportix.api.routes import (
     merges,
     projections,
     queues,
+    simulations,
     ticket_opening,
     ticket_reads,
     tickets,
@@ -54,6 +55,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *accounts.ENDPOINTS,
     *events.ENDPOINTS,
     *projections.ENDPOINTS,
+    *simulations.ENDPOINTS,
 )
 
 

@@ -18,6 +18,7 @@ from supportix.cli import (
     parked,
     partitions,
     serving,
+    simulate,
     state,
     status,
     up,
@@ -69,6 +70,7 @@ for _command in (
     history.rebuild,
     merges.merges,
     state.state,
+    simulate.simulate,
     parked.parked,
     configuration.config,
 ):
