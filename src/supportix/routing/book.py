@@ -1,7 +1,7 @@
 """The rules and request types of all departments as of a position of the log, made ready to be tried on tickets."""
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -10,7 +10,7 @@ from supportix.domain.ids import CustomerId, DepartmentId
 from supportix.domain.routing import MatchedRule
 from supportix.domain.routing_rules import LooksIn, RoutingRule, name_key
 from supportix.domain.ticket import Channel
-from supportix.routing.terms import Terms, Text
+from supportix.routing.terms import TermIndex, Text
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,15 +48,18 @@ class RoutingBook:
         self.request_types: Mapping[str, RequestType] = {
             name_key(name): RequestType(name, owner) for owner, each in owners for name in each.request_types
         }
-        rules = [(owner, rule, Terms(rule.terms)) for owner, each in owners for rule in each.routing_rules]
+        rules = [(owner, rule) for owner, each in owners for rule in each.routing_rules]
         self._rules = sorted(rules, key=lambda each: (each[1].order, each[0].int, each[1].name))
-        self._by_word: dict[str, list[int]] = {}
-        self._without_terms: list[int] = []
-        for place, (_, rule, terms) in enumerate(self._rules):
-            for word in terms.first_words:
-                self._by_word.setdefault(word, []).append(place)
-            if not rule.terms:
-                self._without_terms.append(place)
+        self._terms = {
+            place: TermIndex(
+                ((number, term_number), term)
+                for number, (_, rule) in enumerate(self._rules)
+                if rule.looks_in in {place, LooksIn.BOTH}
+                for term_number, term in enumerate(rule.terms)
+            )
+            for place in (LooksIn.SUBJECT, LooksIn.DESCRIPTION)
+        }
+        self._without_terms = [number for number, (_, rule) in enumerate(self._rules) if not rule.terms]
 
     def as_of(self, position: int) -> "RoutingBook":
         """The same rules and request types, known to hold up to a later position."""
@@ -72,16 +75,14 @@ class RoutingBook:
         """The first rule that takes the ticket. Its cost grows with the text, hardly with the number of rules."""
         if not self._rules:
             return None
-        texts = {LooksIn.SUBJECT: Text(request.subject), LooksIn.DESCRIPTION: Text(request.description)}
-        words = {word for text in texts.values() for word in text.words} if self._by_word else set[str]()
-        near = {place for word in self._by_word.keys() & words for place in self._by_word[word]}
-        for place in sorted(near.union(self._without_terms)):
-            owner, rule, terms = self._rules[place]
-            if not _concerns(rule, request):
-                continue
-            term = terms.first_in(_looked_at(rule, texts)) if rule.terms else ""
-            if term is not None:
-                return RuleFound(owner, MatchedRule(name=rule.name, order=rule.order, term=term))
+        found: dict[int, tuple[int, str]] = dict.fromkeys(self._without_terms, (0, ""))
+        for place, text in ((LooksIn.SUBJECT, request.subject), (LooksIn.DESCRIPTION, request.description)):
+            for (number, term_number), term in self._terms[place].found_in(Text(text)):
+                found[number] = min(found.get(number, (term_number, term)), (term_number, term))
+        for number in sorted(found):
+            owner, rule = self._rules[number]
+            if _concerns(rule, request):
+                return RuleFound(owner, MatchedRule(name=rule.name, order=rule.order, term=found[number][1]))
         return None
 
 
@@ -91,7 +92,3 @@ EMPTY = RoutingBook((), based_on=0)
 def _concerns(rule: RoutingRule, request: Request) -> bool:
     of_customer = not rule.customers or request.requester_id in rule.customers
     return of_customer and (not rule.channels or request.channel in rule.channels)
-
-
-def _looked_at(rule: RoutingRule, texts: Mapping[LooksIn, Text]) -> Sequence[Text]:
-    return list(texts.values()) if rule.looks_in is LooksIn.BOTH else [texts[rule.looks_in]]

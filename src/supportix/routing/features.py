@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from supportix.routing.words import folded
 
-READ_CHARACTERS = 3_000
+READ_CHARACTERS = 1_500
 """A model reads so much of a ticket: the subject, and the description's beginning."""
 
 MOST_WORDS = 20_000
@@ -46,9 +46,8 @@ class Vocabulary:
         """By number."""
         return sorted(self._numbers, key=self._numbers.__getitem__)
 
-    def numbers_in(self, text: str) -> list[int]:
-        """The number of each feature of the text that is known, as often as it occurs."""
-        words = folded(text).split()
+    def numbers_in(self, words: Sequence[str]) -> list[int]:
+        """The number of each feature of folded words that is known, as often as it occurs."""
         found: list[int] = []
         for word in words:
             own = self._of_word.get(word)

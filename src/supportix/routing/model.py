@@ -22,7 +22,7 @@ from supportix.domain.ids import DepartmentId
 from supportix.domain.routing import ClassifierVerdict, Scored, SuggestedTag
 from supportix.routing.errors import ModelUnreadable
 from supportix.routing.features import Vocabulary
-from supportix.routing.terms import Terms, Text
+from supportix.routing.terms import TermIndex, Text
 
 FORMAT = 1
 MOST_TAGS = 5
@@ -77,28 +77,28 @@ class TextModel:
         self.threshold = threshold
         self.tags = tuple(tags)
         self.lexicon = {name: tuple(terms) for name, terms in (lexicon or {}).items()}
-        self._lexicon = {name: Terms(terms) for name, terms in self.lexicon.items()}
+        self._terms = TermIndex((name, term) for name, terms in self.lexicon.items() for term in terms)
 
     def read(self, text: str) -> Reading:
         """What the model makes of a text, worked out as far as it is asked for."""
         return Reading(self, text)
 
-    def scores(self, text: str) -> Floats | None:
+    def scores(self, text: Text) -> Floats | None:
         """One score per column; None where no feature of the text is known."""
-        numbers = self.vocabulary.numbers_in(text)
+        numbers = self.vocabulary.numbers_in(text.in_order)
         if not numbers:
             return None
-        features, counts = np.unique(np.array(numbers, dtype=np.int32), return_counts=True)
-        values = (1 + np.log(counts)).astype(np.float32) * self.idf[features]
+        counts = np.bincount(numbers, minlength=len(self.vocabulary))
+        features = np.flatnonzero(counts)
+        values = (1 + np.log(counts[features])).astype(np.float32) * self.idf[features]
         values /= np.linalg.norm(values)
         found: Floats = (values @ self.weights[features] + self.intercepts).astype(np.float32)
         return found
 
-    def terms_found(self, text: str) -> list[SuggestedTag]:
-        """Tags of the lexicon, with the term of each that the text holds."""
-        texts = [Text(text)]
-        found = ((name, terms.first_in(texts)) for name, terms in self._lexicon.items())
-        return [SuggestedTag(name=name, term=term) for name, term in found if term is not None]
+    def terms_found(self, text: Text) -> list[SuggestedTag]:
+        """Tags of the lexicon by name, each with a term of it that the text holds."""
+        found = dict(sorted(self._terms.found_in(text), reverse=True))
+        return [SuggestedTag(name=name, term=found[name]) for name in sorted(found)]
 
 
 class Reading:
@@ -106,7 +106,7 @@ class Reading:
 
     def __init__(self, model: TextModel, text: str) -> None:
         self._model = model
-        self._text = text
+        self._text = Text(text)
 
     @cached_property
     def _scores(self) -> Floats | None:

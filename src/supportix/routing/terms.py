@@ -1,9 +1,12 @@
 """Finding terms in text: whole words and phrases of them, whatever their case and accents, in any script."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from functools import cached_property
+from typing import Generic, TypeVar
 
 from supportix.routing.words import folded
+
+OwnerT = TypeVar("OwnerT")
 
 
 class Text:
@@ -17,18 +20,46 @@ class Text:
         return folded(self._text)
 
     @cached_property
+    def in_order(self) -> list[str]:
+        return self.folded.split()
+
+    @cached_property
     def words(self) -> frozenset[str]:
-        return frozenset(self.folded.split())
+        return frozenset(self.in_order)
 
 
-class Terms:
-    """Terms in their order, each with what it is when folded. One without a letter or digit is never found."""
+class Term:
+    """A word or phrase to be found."""
 
-    def __init__(self, terms: Iterable[str]) -> None:
-        self._terms = [(term, form) for term in terms if (form := folded(term)).strip()]
-        self.first_words = frozenset(form.split()[0] for _, form in self._terms)
+    __slots__ = ("_folded", "_words", "term")
 
-    def first_in(self, texts: Sequence[Text]) -> str | None:
-        """The first term that one of the texts holds."""
-        near = [text for text in texts if not text.words.isdisjoint(self.first_words)]
-        return next((term for term, form in self._terms if any(form in text.folded for text in near)), None)
+    def __init__(self, term: str) -> None:
+        self.term = term
+        self._folded = folded(term)
+        self._words = frozenset(self._folded.split())
+
+    @property
+    def key(self) -> str | None:
+        """Its longest word, without which no text holds it; None where it has no word, and so is never found."""
+        return max(self._words, key=lambda word: (len(word), word), default=None)
+
+    def is_in(self, text: Text) -> bool:
+        return bool(self._words) and self._words <= text.words and self._folded in text.folded
+
+
+class TermIndex(Generic[OwnerT]):
+    """Many terms, each with whom it is for. Finding them costs as much as there are near hits, not terms."""
+
+    def __init__(self, terms: Iterable[tuple[OwnerT, str]]) -> None:
+        self._by_key: dict[str, list[tuple[OwnerT, Term]]] = {}
+        for owner, word_or_phrase in terms:
+            term = Term(word_or_phrase)
+            if term.key is not None:
+                self._by_key.setdefault(term.key, []).append((owner, term))
+
+    def found_in(self, text: Text) -> Iterator[tuple[OwnerT, str]]:
+        """All that the text holds, in no particular order."""
+        for key in self._by_key.keys() & text.words if self._by_key else ():
+            for owner, term in self._by_key[key]:
+                if term.is_in(text):
+                    yield owner, term.term

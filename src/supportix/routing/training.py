@@ -24,6 +24,7 @@ from supportix.routing.lexicon import LEXICON
 from supportix.routing.model import Floats, LearnedTag, TextModel, sigmoid, softmax
 from supportix.routing.sampling import Example, divided, labelled, learnable_labels, why_not_learnable
 from supportix.routing.thresholds import threshold_for
+from supportix.routing.words import folded
 
 LEARNED_WITH = f"scikit-learn {sklearn.__version__}"
 
@@ -121,7 +122,8 @@ _Curve = tuple[str, float, float, float]
 def _counts(vocabulary: Vocabulary, texts: Sequence[str]) -> Rows:
     numbers, counts, ends = [np.empty(0, np.int32)], [np.empty(0, np.int64)], [0]
     for text in texts:
-        found, times = np.unique(np.array(vocabulary.numbers_in(text), dtype=np.int32), return_counts=True)
+        known = np.array(vocabulary.numbers_in(folded(text).split()), dtype=np.int32)
+        found, times = np.unique(known, return_counts=True)
         numbers.append(found)
         counts.append(times)
         ends.append(ends[-1] + len(found))
