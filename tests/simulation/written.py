@@ -9,7 +9,7 @@ from supportix.domain.agent import Agent, Availability, register_agent
 from supportix.domain.aggregate import Aggregate, DomainEvent, Fact
 from supportix.domain.demand import NO_DEMAND, Demand
 from supportix.domain.department import create_department
-from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
+from supportix.domain.ids import AgentId, CustomerId, DepartmentId, MergeId, TicketId
 from supportix.domain.ticket import AssignedBy, Channel, Priority, RoutingStep, Ticket, open_ticket
 from supportix.store.log import LogEntry
 
@@ -123,9 +123,11 @@ class Written:
         self._save(ticket, *self._released(ticket, holder, when))
         return ticket
 
-    def transferred(self, ticket: Ticket, department: DepartmentId, when: float) -> Ticket:
+    def transferred(
+        self, ticket: Ticket, department: DepartmentId, when: float, merge_id: MergeId | None = None
+    ) -> Ticket:
         holder = ticket.agent_id
-        ticket.transfer(department, reason="", at=at(when))
+        ticket.transfer(department, reason="", at=at(when), merge_id=merge_id)
         self._save(ticket, *self._released(ticket, holder, when))
         return ticket
 

@@ -13,6 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from supportix.commands.known_departments import UnknownDepartment
 from supportix.domain.department import Department
+from supportix.domain.merge import Merge
 from supportix.domain.ticket import Priority, Ticket
 from supportix.policies.assignment import nobody
 from supportix.policies.registry import POLICIES
@@ -87,10 +88,14 @@ def compare(entries: Sequence[LogEntry], question: Question, progress: Progress)
         desk.staffing(alternative)  # What can't be is refused before anything is simulated.
     as_it_was = desk.run("simulated as it was", Alternative(), progress)
     runs = [desk.happened(), as_it_was]
+    unmerged: Simulated | None = None
     for alternative in question.alternatives:
         if alternative == Alternative():
             continue
-        if desk.changes_nothing(alternative):
+        if alternative.merge_threshold is not None:
+            unmerged = unmerged or Simulated(trace_of(entries, merges=False), question)
+            runs.append(unmerged.run(alternative.name, alternative, progress))
+        elif desk.changes_nothing(alternative):
             runs.append(msgspec.structs.replace(as_it_was, name=alternative.name))
         else:
             runs.append(desk.run(alternative.name, alternative, progress))
@@ -151,14 +156,14 @@ class Simulated:
         return Staffing(self._roster, alternative, self.departments, self._by_department(alternative))
 
     def changes_nothing(self, alternative: Alternative) -> bool:
-        """Whether things were so anyway, such as a policy that every department had."""
-        return alternative.merge_threshold is None and self.staffing(alternative).is_as(self.trace.changes)
+        """Whether things were so anyway, such as a policy that every department had; merges are left out of account."""
+        return self.staffing(alternative).is_as(self.trace.changes)
 
     def _warm_up(self, engine: Engine, staffing: Staffing) -> None:
         """Bring an engine to where the desk really was when the window begins; then change what is to be otherwise."""
         begun = self.window.since
         changes = list(takewhile(lambda change: change.at < begun, self.trace.changes))
-        staff = (change for change in changes if change.fact.AGGREGATE is Department)
+        staff = (change for change in changes if change.fact.AGGREGATE in {Department, Merge})
         happened = [*staff, *takewhile(lambda change: change.at < begun, self.trace.agent_events)]
         happened += takewhile(lambda change: change.at < begun, self.trace.claims)
         happened += staffing.before(changes, begun)
