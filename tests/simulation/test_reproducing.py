@@ -11,9 +11,10 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from tests.generated_log import write_log
-from tests.histories import STEPS, Step, history
+from tests.histories import STEPS, history
 from tests.scene import SUPERVISOR, Scene
 from tests.simulation.written import entries_of
+from tests.small_desk import Step
 from tests.store.streams import whole_log
 from tests.waiting import until
 
