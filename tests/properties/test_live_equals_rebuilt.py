@@ -6,8 +6,9 @@ from uuid import UUID
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from tests.histories import STEPS, Desk, history
+from tests.histories import STEPS, history
 from tests.projections.read_models import InBatchesOf, Rows, a_runner, all_rows, append_all, checkpoints, rebuilt_rows
+from tests.small_desk import Desk
 
 from supportix.bootstrap import Core, open_core
 from supportix.domain.agent import Agent, AgentRegistered, WorkReserved
