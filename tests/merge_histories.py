@@ -11,7 +11,8 @@ from supportix.domain.aggregate import DomainEvent
 from supportix.domain.department import Department
 from supportix.domain.errors import Refusal
 from supportix.domain.ids import DepartmentId, MergeId, TicketId
-from supportix.domain.merge import AbandonReason, DecidedBy, Evidence, Merge, suggest_merge
+from supportix.domain.merge import AbandonReason, DecidedBy, Merge, suggest_merge
+from supportix.domain.merge_evidence import Evidence
 from supportix.domain.merge_settings import MergeMode, MergeStrategy
 from supportix.domain.ticket import Status, Ticket
 
@@ -52,7 +53,7 @@ def _suggest(desk: Desk, step: Step) -> list[DomainEvent]:
     )
     source.join_merge(merge_id, target_id, at=desk.now)
     target.join_merge(merge_id, source_id, at=desk.now)
-    if step.what > 1:
+    if step.what:
         merge.approve(by=DecidedBy.PERSON, at=desk.now)
     return [event for each in (merge, source, target) for event in each.collect_events()]
 
@@ -66,7 +67,7 @@ def _carry_on(desk: Desk, step: Step) -> list[DomainEvent]:
         events = _move(desk, merge)
     elif merge.planned:
         merge.finish(at=desk.now)
-    elif merge.strategy is MergeStrategy.POOL and step.what % 3:
+    elif merge.strategy is MergeStrategy.POOL:
         merge.form_pool(_evidence(desk, merge.source_id, merge.target_id), at=desk.now)
     else:
         waiting = [TicketId(ticket.id) for ticket in queue(desk, merge.source_id)]
@@ -98,8 +99,6 @@ def _end(desk: Desk, step: Step) -> list[DomainEvent]:
         merge.dismiss(reason="no", at=desk.now)
     elif step.what % 3 == 1:
         merge.dissolve(by=DecidedBy.PERSON, at=desk.now)
-    elif merge.planned:
-        return []  # What is under way is finished.
     else:
         merge.abandon(AbandonReason.LOAD_FELL, _evidence(desk, merge.source_id, merge.target_id), at=desk.now)
     return _saved(desk, merge)
@@ -134,7 +133,8 @@ _MERGE_STEPS = {
 }
 _NAMES = [
     *OFTEN,
-    *["distribute"] * 8,
+    *["open"] * 9,
+    *["distribute"] * 5,
     *["availability"] * 2,
     "transfer",
     "unassign",

@@ -9,12 +9,8 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from hypothesis import given, settings
 from tests.generated_log import write_log
-from tests.histories import STEPS, history
 from tests.scene import SUPERVISOR, Scene
-from tests.simulation.written import entries_of
-from tests.small_desk import Step
 from tests.store.streams import whole_log
 from tests.waiting import until
 
@@ -49,12 +45,6 @@ def must_reproduce(entries: Sequence[LogEntry]) -> int:
     assert found.first_difference is None
     assert found.reproduced == found.assignments == len(choices(entries))
     return found.assignments
-
-
-@given(STEPS)
-@settings(max_examples=60)
-def test_any_history_of_rounds_is_reproduced(steps: list[Step]) -> None:
-    must_reproduce(entries_of(history(steps, agents=4).commands))
 
 
 class Traffic:

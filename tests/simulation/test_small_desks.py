@@ -1,6 +1,7 @@
 """Simulations of a few tickets, against what they come to by hand. Times are in minutes."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from tests.simulation.written import Written, at
@@ -8,6 +9,8 @@ from tests.simulation.written import Written, at
 from supportix.commands.departments import UnknownPolicy
 from supportix.commands.known_departments import UnknownDepartment
 from supportix.domain.agent import Availability
+from supportix.domain.ids import MergeId
+from supportix.domain.merge_settings import MarksOutOfOrder
 from supportix.domain.ticket import AssignedBy, Priority
 from supportix.simulation.measuring import Figures
 from supportix.simulation.question import (
@@ -16,7 +19,6 @@ from supportix.simulation.question import (
     CapacityChange,
     ChangeOutOfRange,
     Marks,
-    MarksOutOfOrder,
     NothingToReplay,
     Question,
     SpanBackwards,
@@ -86,6 +88,7 @@ def test_more_places_are_as_good_as_more_agents(a_busy_desk: Written, capacity: 
 def test_without_its_only_agent_a_department_s_tickets_wait_to_the_end(a_busy_desk: Written) -> None:
     run = figures(a_busy_desk, Alternative(agents=(StaffChange(-1, "Billing"),)))
     assert (run.taken, run.waiting, run.assignments) == (0, 3, 0)
+    assert (run.utilisation, run.gini) == (0.0, 0.0)
     assert minutes(run) == pytest.approx([29.0, 29.0, 30.0, 30.0], abs=1e-6)
 
 
@@ -202,6 +205,22 @@ def test_a_queue_at_its_mark_is_helped_out() -> None:
     # Half of six go to Shipping at 6, the oldest: they waited 5, 4 and 3. The others wait for Anna until 60.
     assert run.waits.mean == pytest.approx((0 + 5 + 4 + 3 + (60 - 4) + (61 - 5) + (62 - 6) + 0) * 60 / 8)
     assert figures(written, Alternative(merge_threshold=Marks(3, 7))).moved == 0
+
+
+def test_another_threshold_stands_in_the_place_of_the_merges_that_there_were() -> None:
+    """Anna is busy until 60. A merge moved the waiting ticket to Shipping at 5, where Boris was free."""
+    written = Written()
+    billing, shipping = written.department("Billing"), written.department("Shipping")
+    anna, boris = written.agent(billing), written.agent(shipping)
+    written.handled(billing, anna, opened=0, taken=0, ended=60)
+    waiting = written.ticket(billing, 1)
+    written.transferred(waiting, shipping, 5, merge_id=MergeId(UUID(int=7)))
+    written.resolved(written.assigned(waiting, boris, 5), 15)
+    never = Alternative(merge_threshold=Marks(1, 100))
+    happened, simulated, unmerged = (run.figures for run in asked(written, never).runs)
+    assert simulated == happened
+    assert happened.waits.mean == 4 * 60 / 2
+    assert unmerged.waits.mean == 59 * 60 / 2
 
 
 def test_a_span_begins_with_the_desk_as_it_stood() -> None:

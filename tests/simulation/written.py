@@ -6,9 +6,10 @@ from itertools import count
 from uuid import UUID
 
 from supportix.domain.agent import Agent, Availability, register_agent
-from supportix.domain.aggregate import Aggregate, DomainEvent
+from supportix.domain.aggregate import Aggregate, DomainEvent, Fact
+from supportix.domain.demand import NO_DEMAND, Demand
 from supportix.domain.department import create_department
-from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
+from supportix.domain.ids import AgentId, CustomerId, DepartmentId, MergeId, TicketId
 from supportix.domain.ticket import AssignedBy, Channel, Priority, RoutingStep, Ticket, open_ticket
 from supportix.store.log import LogEntry
 
@@ -50,9 +51,10 @@ class Written:
     def entries(self) -> list[LogEntry]:
         return entries_of(sorted(self.commands, key=lambda events: events[0].fact.occurred_at))
 
-    def department(self, name: str, policy: str = "least_busy") -> DepartmentId:
+    def department(self, name: str, policy: str = "least_busy", *, paused: bool = False) -> DepartmentId:
         department_id = DepartmentId(next(self._ids))
-        self._save(create_department(department_id, name=name, policy=policy, at=START))
+        department = create_department(department_id, name=name, policy=policy, at=START)
+        self._save(department.pause_assignment(reason="by hand", at=START) if paused else department)
         return department_id
 
     def agent(self, *departments: DepartmentId, capacity: int = 1) -> AgentId:
@@ -63,7 +65,13 @@ class Written:
         self._save(agent.change_availability(Availability.ONLINE, at=START))
         return agent_id
 
-    def ticket(self, department: DepartmentId, opened: float, priority: Priority = Priority.NORMAL) -> Ticket:
+    def ticket(
+        self,
+        department: DepartmentId,
+        opened: float,
+        priority: Priority = Priority.NORMAL,
+        demand: Demand = NO_DEMAND,
+    ) -> Ticket:
         """A ticket that waits."""
         ticket_id = TicketId(next(self._ids))
         ticket = open_ticket(
@@ -78,6 +86,7 @@ class Written:
             department_id=department,
             step=RoutingStep.REQUEST,
             at=at(opened),
+            demand=demand,
         )
         self.tickets.append(ticket)
         self._save(ticket)
@@ -86,7 +95,7 @@ class Written:
     def assigned(self, ticket: Ticket, agent: AgentId, when: float, by: AssignedBy = AssignedBy.HISTORY) -> Ticket:
         holder = self._agents[agent]
         ticket.assign(agent, at=at(when), by=by)
-        holder.reserve(TicketId(ticket.id), ticket.department_id, at=at(when))
+        holder.reserve(TicketId(ticket.id), ticket.department_id, at=at(when), requirement=ticket.demand.requirement)
         self._save(ticket, holder)
         return ticket
 
@@ -97,15 +106,28 @@ class Written:
         self._save(ticket.resolve(resolution="", at=at(ended)))
         return ticket
 
+    def forced(self, ticket: Ticket, agent: AgentId, when: float) -> Ticket:
+        """By a person, beyond the agent's capacity."""
+        holder = self._agents[agent]
+        ticket.assign(agent, at=at(when), by=AssignedBy.PERSON)
+        holder.force(TicketId(ticket.id), ticket.department_id, at=at(when))
+        self._save(ticket, holder)
+        return ticket
+
+    def agent_fact(self, agent: AgentId, fact: Fact) -> None:
+        self._save(self._agents[agent].record(fact))
+
     def resolved(self, ticket: Ticket, when: float) -> Ticket:
         holder = ticket.agent_id
         ticket.resolve(resolution="", at=at(when))
         self._save(ticket, *self._released(ticket, holder, when))
         return ticket
 
-    def transferred(self, ticket: Ticket, department: DepartmentId, when: float) -> Ticket:
+    def transferred(
+        self, ticket: Ticket, department: DepartmentId, when: float, merge_id: MergeId | None = None
+    ) -> Ticket:
         holder = ticket.agent_id
-        ticket.transfer(department, reason="", at=at(when))
+        ticket.transfer(department, reason="", at=at(when), merge_id=merge_id)
         self._save(ticket, *self._released(ticket, holder, when))
         return ticket
 

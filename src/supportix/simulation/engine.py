@@ -20,7 +20,8 @@ from supportix.domain.demand import NO_DEMAND, stored_demand
 from supportix.domain.department import Department
 from supportix.domain.errors import Refusal
 from supportix.domain.ids import AgentId, DepartmentId, TicketId
-from supportix.domain.ticket import AssignedBy, TicketAssigned, TicketQueued, TicketTransferred
+from supportix.domain.merge import Merge
+from supportix.domain.ticket import AssignedBy, TicketAssigned, TicketQueued, TicketTransferred, WaitingTicket
 from supportix.policies.dispatch import DispatchBoard
 from supportix.simulation.handling import HandleTimes
 from supportix.simulation.helping import Helping
@@ -80,10 +81,13 @@ class Engine:
         self._position = 0
 
     def fold_change(self, change: Change) -> None:
-        """Take in what happens to a department or an agent, to a waiting ticket's priority, or an old claim."""
+        """Take in what happens to a department, an agent, a merge or a waiting ticket's priority, or an old claim."""
         kind = change.fact.AGGREGATE
         if kind is Agent:
             self._fold_agent(change.stream_id, change.fact, change.at)
+        elif kind is Merge:
+            merge = self.board.pooling.merges.get(change.stream_id)
+            self._fold(DomainEvent(change.stream_id, merge.version + 1 if merge else 1, change.fact))
         elif kind is Department:
             known = self.board.departments.get(change.stream_id)
             self._fold(DomainEvent(change.stream_id, known.version + 1 if known else 1, change.fact))
@@ -203,11 +207,8 @@ class Engine:
         if waiting is None or agent is None or agent_id is None or self._places[number] != place:
             self.overtaken += 1
             return
-        give = agent.copy().force if ticket.stays[place].forced else agent.copy().reserve
         try:
-            reserving = give(
-                TicketId(ticket.id), waiting.department_id, at=moment(now), requirement=waiting.requirement
-            )
+            reserving = self._reserve(agent.copy(), waiting, now, forced=ticket.stays[place].forced)
         except Refusal:
             self.overtaken += 1
             return
@@ -219,6 +220,19 @@ class Engine:
         )
         self._fold(DomainEvent(ticket.id, waiting.version + 1, claim))
         self._take(ticket.id, agent_id, list(reserving.collect_events()), now)
+
+    def _reserve(self, agent: Agent, waiting: WaitingTicket, now: int, *, forced: bool) -> Agent:
+        if forced:
+            return agent.force(
+                waiting.ticket_id, waiting.department_id, at=moment(now), requirement=waiting.requirement
+            )
+        return agent.reserve(
+            waiting.ticket_id,
+            waiting.department_id,
+            at=moment(now),
+            requirement=waiting.requirement,
+            lent=self.board.pooling.lending(agent.department_ids, waiting.department_id),
+        )
 
     def _drain(self, now: int) -> None:
         """Let the board give out what it can; what is handled in no time at all frees its agent at once."""

@@ -80,8 +80,8 @@ class Meter:
 
     def see(self, at: int, agent: Agent) -> None:
         """Told of every change of an agent, in the order of time."""
-        online = agent.availability is Availability.ONLINE and agent.on_duty
-        offered = agent.capacity if online else 0
+        at_work = agent.availability is Availability.ONLINE and agent.on_duty and agent.department_ids
+        offered = agent.capacity if at_work else 0
         self._add(agent.id, at)
         self._last[agent.id] = (at, min(agent.open_work, offered), offered)
 

@@ -113,6 +113,7 @@ def _draw_panel(axes: "Axes", panel: Panel, comparison: Comparison, *, named: bo
     axes.set_yticks(places, [run.name if named else "" for run in comparison.runs], fontsize=9)
     axes.invert_yaxis()
     axes.set_xlim(0, max(values) * 1.18 or 1.0)
+    axes.locator_params(axis="x", nbins=5)
     axes.tick_params(axis="x", labelsize=8)
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right"]].set_visible(False)

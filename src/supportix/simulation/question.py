@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from supportix.commands.departments import must_be_policy
 from supportix.domain.errors import InvalidInput
+from supportix.domain.merge_settings import MarksOutOfOrder
 from supportix.domain.ticket import Priority
 
 MOST_ALTERNATIVES = 12
@@ -118,10 +119,6 @@ class AlternativesOutOfRange(InvalidInput):
 
 class SpanBackwards(InvalidInput):
     """The span has to end after it begins."""
-
-
-class MarksOutOfOrder(InvalidInput):
-    """The low mark has to be below the high mark."""
 
 
 class ChangeOutOfRange(InvalidInput):

@@ -13,6 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from supportix.commands.known_departments import UnknownDepartment
 from supportix.domain.department import Department
+from supportix.domain.merge import Merge
 from supportix.domain.ticket import Priority, Ticket
 from supportix.policies.assignment import nobody
 from supportix.policies.registry import POLICIES
@@ -87,10 +88,14 @@ def compare(entries: Sequence[LogEntry], question: Question, progress: Progress)
         desk.staffing(alternative)  # What can't be is refused before anything is simulated.
     as_it_was = desk.run("simulated as it was", Alternative(), progress)
     runs = [desk.happened(), as_it_was]
+    unmerged: Simulated | None = None
     for alternative in question.alternatives:
         if alternative == Alternative():
             continue
-        if desk.changes_nothing(alternative):
+        if alternative.merge_threshold is not None:
+            unmerged = unmerged or Simulated(trace_of(entries, merges=False), question)
+            runs.append(unmerged.run(alternative.name, alternative, progress))
+        elif desk.changes_nothing(alternative):
             runs.append(msgspec.structs.replace(as_it_was, name=alternative.name))
         else:
             runs.append(desk.run(alternative.name, alternative, progress))
@@ -124,13 +129,12 @@ class Simulated:
     def happened(self) -> Run:
         until = self.window.until
         meter = real_meter(self.trace.agent_events, self.window)
-        return self._measured("happened", real_visits(self.trace, until), meter, frozenset())
+        return self._measured("happened", real_visits(self.trace, until), meter, self.staffing(Alternative()))
 
     def run(self, name: str, alternative: Alternative, progress: Progress) -> Run:
         """Simulate one alternative and measure it. Refused: as `staffing` says."""
         engine = self.simulate(name, alternative, progress)
-        added = frozenset(each.agent_id for each in self.staffing(alternative).added)
-        return self._measured(name, engine.visits.values(), engine.meter, added, engine.moved)
+        return self._measured(name, engine.visits.values(), engine.meter, self.staffing(alternative), engine.moved)
 
     def simulate(self, name: str, alternative: Alternative, progress: Progress) -> Engine:
         """Run one alternative to the window's end. Refused: as `staffing` says."""
@@ -152,14 +156,14 @@ class Simulated:
         return Staffing(self._roster, alternative, self.departments, self._by_department(alternative))
 
     def changes_nothing(self, alternative: Alternative) -> bool:
-        """Whether things were so anyway, such as a policy that every department had."""
-        return alternative.merge_threshold is None and self.staffing(alternative).is_as(self.trace.changes)
+        """Whether things were so anyway, such as a policy that every department had; merges are left out of account."""
+        return self.staffing(alternative).is_as(self.trace.changes)
 
     def _warm_up(self, engine: Engine, staffing: Staffing) -> None:
         """Bring an engine to where the desk really was when the window begins; then change what is to be otherwise."""
         begun = self.window.since
         changes = list(takewhile(lambda change: change.at < begun, self.trace.changes))
-        staff = (change for change in changes if change.fact.AGGREGATE is Department)
+        staff = (change for change in changes if change.fact.AGGREGATE in {Department, Merge})
         happened = [*staff, *takewhile(lambda change: change.at < begun, self.trace.agent_events)]
         happened += takewhile(lambda change: change.at < begun, self.trace.claims)
         happened += staffing.before(changes, begun)
@@ -187,11 +191,9 @@ class Simulated:
     def _opens_within(self, number: int) -> bool:
         return self.window.since <= self.trace.tickets[number].stays[0].queued_at < self.window.until
 
-    def _measured(
-        self, name: str, visits: Iterable[Visit], meter: Meter, added: frozenset[UUID], moved: int = 0
-    ) -> Run:
+    def _measured(self, name: str, visits: Iterable[Visit], meter: Meter, staffing: Staffing, moved: int = 0) -> Run:
         chosen = self.window.department_id
-        agents = None if chosen is None else added.union(self._roster.serving.get(chosen, ()))
+        agents = staffing.of(chosen) if chosen is not None else None
         return Run(
             name=name,
             figures=figures(self.trace.tickets, visits, meter, self.window, self._targets, agents, moved),

@@ -114,6 +114,13 @@ class Staffing:
         if self._capacity is not None:
             self._must_fit(self._capacity.of(capacity) for capacity in roster.capacity.values())
 
+    def of(self, department_id: UUID) -> frozenset[UUID]:
+        """The agents of a department."""
+        real = [
+            each for each in self._roster.serving.get(department_id, ()) if (department_id, each) not in self._removed
+        ]
+        return frozenset([*real, *(each.agent_id for each in self.added if each.department_id == department_id)])
+
     def is_as(self, changes: Iterable[Change]) -> bool:
         """Whether nothing is otherwise than in these changes, which are all of the log's.
 

@@ -17,6 +17,7 @@ from supportix.domain.aggregate import Fact
 from supportix.domain.demand import Demand
 from supportix.domain.department import IMPORT_PAUSE_REASON, AssignmentPaused, Department
 from supportix.domain.ids import AgentId, CustomerId
+from supportix.domain.merge import Merge, MergeWorkShared
 from supportix.domain.ticket import (
     AssignedBy,
     Priority,
@@ -27,12 +28,14 @@ from supportix.domain.ticket import (
     TicketPriorityChanged,
     TicketQueued,
     TicketResolved,
+    TicketTransferred,
 )
 from supportix.simulation.moments import micros
 from supportix.store.log import LogEntry
 
-WORK = (WorkReserved, WorkReleased)
-"""What agents' streams tell of tickets, which in a simulation is the policy's doing."""
+WORK = (WorkReserved, WorkReleased, MergeWorkShared)
+"""What the streams of agents and merges tell of tickets, which in a simulation is the policy's doing."""
+_SUBJECTS = (Ticket, Agent, Department, Merge)
 
 
 class Stay(msgspec.Struct, gc=False):
@@ -94,9 +97,13 @@ class Change(NamedTuple):
 
 
 class Trace:
-    """The log as a simulation wants it. `tickets` are in the order in which they were opened."""
+    """The log as a simulation wants it. `tickets` are in the order in which they were opened.
 
-    def __init__(self) -> None:
+    Without `merges`, as if there had been none: a ticket that one moved waited on where it was.
+    """
+
+    def __init__(self, *, merges: bool = True) -> None:
+        self._merges = merges
         self.tickets: list[TicketTrace] = []
         self.changes: list[Change] = []
         """What is so under any policy."""
@@ -113,7 +120,7 @@ class Trace:
         """Take in the next entry of the log."""
         self.position = entry.position
         kind = entry.fact.AGGREGATE
-        if kind is not Ticket and kind is not Agent and kind is not Department:
+        if kind not in _SUBJECTS or (kind is Merge and not self._merges):
             return
         at = self._time(entry.stream_id, entry.fact.occurred_at)
         change = Change(at, entry.position, entry.stream_id, entry.fact)
@@ -159,6 +166,8 @@ class Trace:
     def _go_on(self, ticket: TicketTrace, change: Change) -> None:
         at, _, _, fact = change
         stay = ticket.stays[-1] if ticket.stays and ticket.stays[-1].ended_at is None else None
+        if isinstance(fact, TicketTransferred) and fact.merge_id is not None and not self._merges:
+            return
         if isinstance(fact, TicketQueued):
             if stay is not None:
                 stay.ended_at = at
@@ -176,9 +185,9 @@ class Trace:
             stay.ended_at, stay.leaving = at, fact
 
 
-def trace_of(entries: Iterable[LogEntry]) -> Trace:
-    """The trace of a whole log."""
-    trace = Trace()
+def trace_of(entries: Iterable[LogEntry], *, merges: bool = True) -> Trace:
+    """The trace of a whole log, with its merges or as if there had been none."""
+    trace = Trace(merges=merges)
     for entry in entries:
         trace.take(entry)
     return trace.finish()

@@ -17,7 +17,6 @@ from supportix.simulation.jobs import SimulationDetail, SimulationJob, Simulatio
 from supportix.simulation.question import (
     AlternativesOutOfRange,
     ChangeOutOfRange,
-    MarksOutOfOrder,
     Question,
     SpanBackwards,
 )
@@ -49,7 +48,6 @@ class SimulationKey(msgspec.Struct, frozen=True, array_like=True):
     refusals=(
         UnknownPolicy,
         SpanBackwards,
-        MarksOutOfOrder,
         ChangeOutOfRange,
         AlternativesOutOfRange,
         TooManySimulations,
