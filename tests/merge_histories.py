@@ -3,14 +3,16 @@
 from collections.abc import Callable, Sequence
 
 from hypothesis import strategies as st
-from tests.histories import _OFTEN, Desk, Step, queue, staffed_desk
+from tests.histories import OFTEN, attempt, queue, staffed_desk
 from tests.merging import load, settings
+from tests.small_desk import Desk, Step
 
 from supportix.domain.aggregate import DomainEvent
 from supportix.domain.department import Department
 from supportix.domain.errors import Refusal
 from supportix.domain.ids import DepartmentId, MergeId, TicketId
-from supportix.domain.merge import AbandonReason, DecidedBy, Evidence, Merge, suggest_merge
+from supportix.domain.merge import AbandonReason, DecidedBy, Merge, suggest_merge
+from supportix.domain.merge_evidence import Evidence
 from supportix.domain.merge_settings import MergeMode, MergeStrategy
 from supportix.domain.ticket import Status, Ticket
 
@@ -25,7 +27,7 @@ def merging_history(steps: Sequence[Step], told: Callable[[Desk], None] = lambda
             except Refusal:
                 continue
         else:
-            desk.attempt(step)
+            attempt(desk, step)
         told(desk)
     return desk
 
@@ -51,7 +53,7 @@ def _suggest(desk: Desk, step: Step) -> list[DomainEvent]:
     )
     source.join_merge(merge_id, target_id, at=desk.now)
     target.join_merge(merge_id, source_id, at=desk.now)
-    if step.what > 1:
+    if step.what:
         merge.approve(by=DecidedBy.PERSON, at=desk.now)
     return [event for each in (merge, source, target) for event in each.collect_events()]
 
@@ -65,7 +67,7 @@ def _carry_on(desk: Desk, step: Step) -> list[DomainEvent]:
         events = _move(desk, merge)
     elif merge.planned:
         merge.finish(at=desk.now)
-    elif merge.strategy is MergeStrategy.POOL and step.what % 3:
+    elif merge.strategy is MergeStrategy.POOL:
         merge.form_pool(_evidence(desk, merge.source_id, merge.target_id), at=desk.now)
     else:
         waiting = [TicketId(ticket.id) for ticket in queue(desk, merge.source_id)]
@@ -97,8 +99,6 @@ def _end(desk: Desk, step: Step) -> list[DomainEvent]:
         merge.dismiss(reason="no", at=desk.now)
     elif step.what % 3 == 1:
         merge.dissolve(by=DecidedBy.PERSON, at=desk.now)
-    elif merge.planned:
-        return []  # What is under way is finished.
     else:
         merge.abandon(AbandonReason.LOAD_FELL, _evidence(desk, merge.source_id, merge.target_id), at=desk.now)
     return _saved(desk, merge)
@@ -132,8 +132,9 @@ _MERGE_STEPS = {
     "merging settings": _change_settings,
 }
 _NAMES = [
-    *_OFTEN,
-    *["distribute"] * 8,
+    *OFTEN,
+    *["open"] * 9,
+    *["distribute"] * 5,
     *["availability"] * 2,
     "transfer",
     "unassign",

@@ -6,7 +6,13 @@ from itertools import groupby
 from uuid import UUID
 
 from supportix.domain.department import MergeJoined, MergeLeft
-from supportix.domain.merge import Merge, MergeFact, MergeStarted, MergeSuggested, MergeTicketsMoved
+from supportix.domain.merge import (
+    Merge,
+    MergeFact,
+    MergeStarted,
+    MergeSuggested,
+    MergeTicketsMoved,
+)
 from supportix.domain.ticket import TicketTransferred
 from supportix.store.log import LogEntry
 

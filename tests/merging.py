@@ -9,7 +9,8 @@ from tests.scene import SUPERVISOR, Scene, answer
 from supportix.bootstrap import Core
 from supportix.commands.merges import MergeAnswer
 from supportix.domain.ids import DepartmentId, TicketId
-from supportix.domain.merge import DepartmentLoad, Merge
+from supportix.domain.merge import Merge
+from supportix.domain.merge_evidence import DepartmentLoad
 from supportix.domain.merge_settings import MergeMode, MergeSettings, MergeStrategy
 from supportix.domain.ticket import Ticket
 from supportix.processes.merging import LEASE, Merging

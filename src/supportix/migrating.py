@@ -22,6 +22,7 @@ _DECLARING = (
     "supportix.identity.schema",
     "supportix.routing.schema",
     "supportix.projections.schema",
+    "supportix.simulation.schema",
 )
 _MIGRATE_LOCK = 7_305_113_027_002
 

@@ -27,6 +27,9 @@ from supportix.projections.runner import ProjectionRunner
 from supportix.realtime import relay
 from supportix.realtime.lifespan import open_nats, relay_process
 from supportix.settings import Settings
+from supportix.simulation import process as simulations
+from supportix.simulation.jobs import SimulationJobs
+from supportix.simulation.process import Simulations
 from supportix.store.committer import Fence
 from supportix.store.leases import Leases
 from supportix.store.partitions import ensure_ahead
@@ -67,6 +70,7 @@ def _on_the_log(core: Core) -> dict[str, Process]:
         runner.LEASE: lambda fence: _keep_read_models(core, fence),
         assigner.LEASE: lambda fence: Assigner(core.desk, core.committer, core.feed, fence, utc_now).run(),
         merging.LEASE: lambda fence: Merging(core.desk, fence, utc_now).run(),
+        simulations.LEASE: lambda fence: Simulations(SimulationJobs(core.pool), str(core.pool.conninfo), fence).run(),
         timekeeper.LEASE: lambda fence: Timekeeper(core.desk, fence, utc_now).run(),
         HOUSEKEEPING: lambda _: _keep_room(core),
     }

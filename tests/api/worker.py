@@ -1,4 +1,4 @@
-"""A worker for the API's tests, as a process of its own: keeps read models, gives out tickets, merges departments."""
+"""A worker for the API's tests, as a process of its own: does all that a worker does, but for housekeeping."""
 
 import asyncio
 
@@ -9,6 +9,8 @@ from supportix.processes.timekeeper import Timekeeper
 from supportix.processes.worker import work
 from supportix.projections.runner import ProjectionRunner
 from supportix.settings import load_settings
+from supportix.simulation.jobs import SimulationJobs
+from supportix.simulation.process import Simulations
 from supportix.store.leases import Leases
 
 
@@ -20,6 +22,9 @@ async def main() -> None:
                 "timekeeper": lambda fence: Timekeeper(core.desk, fence, utc_now).run(),
                 "merging": lambda fence: Merging(core.desk, fence, utc_now).run(),
                 "projections": lambda fence: ProjectionRunner(core.pool, core.feed, fence).run(),
+                "simulations": lambda fence: Simulations(
+                    SimulationJobs(core.pool), str(core.pool.conninfo), fence
+                ).run(),
             },
             Leases(core.pool, "tests"),
         )

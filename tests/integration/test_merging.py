@@ -12,7 +12,14 @@ from tests.store.streams import whole_log
 from supportix.commands.tickets import AssignTicket, ResolveTicket, TransferTicket
 from supportix.domain.department import Department, DepartmentInMerge
 from supportix.domain.ids import AgentId
-from supportix.domain.merge import AbandonReason, DecidedBy, MergeAbandoned, MergeState, MergeSuggested, Trigger
+from supportix.domain.merge import (
+    AbandonReason,
+    DecidedBy,
+    MergeAbandoned,
+    MergeState,
+    MergeSuggested,
+)
+from supportix.domain.merge_evidence import Trigger
 from supportix.domain.merge_settings import MergeMode, MergeStrategy
 from supportix.domain.ticket import Ticket
 from supportix.store.committer import Command
@@ -127,18 +134,20 @@ async def test_a_suggestion_is_withdrawn_only_below_the_low_mark(desk: MergingDe
 
 
 async def test_what_left_the_queue_meanwhile_is_passed_over_and_what_came_stays(desk: MergingDesk):
+    elsewhere = await desk.scene.department("Elsewhere")
     first, second, *others = await desk.tickets(8)
     await desk.by_hand()
     await desk.project()
     process = desk.merging()
     assert await process.advance()  # It starts, with the four oldest.
     await desk.scene.send(ResolveTicket(ticket_id=first))
-    await desk.scene.send(TransferTicket(ticket_id=second, department_id=desk.idle))
+    await desk.scene.send(TransferTicket(ticket_id=second, department_id=elsewhere))
     late = await desk.tickets(3)
     await desk.until_nothing_is_to_do(process)
 
     (merge,) = await desk.merges()
     assert (merge.state, merge.moved, merge.passed_over) == (MergeState.FINISHED, 2, 2)
+    assert (await desk.core.desk.load(Ticket, second)).department_id == elsewhere
     assert await desk.departments_of([*others, *late]) == ["idle"] * 2 + ["busy"] * 7
 
 

@@ -31,6 +31,7 @@ from supportix.api.routes import (
     projections,
     queues,
     routing,
+    simulations,
     ticket_opening,
     ticket_reads,
     tickets,
@@ -56,6 +57,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *accounts.ENDPOINTS,
     *events.ENDPOINTS,
     *projections.ENDPOINTS,
+    *simulations.ENDPOINTS,
 )
 
 

@@ -13,7 +13,8 @@ from supportix.commands.known_departments import KnownDepartments
 from supportix.domain.department import Department
 from supportix.domain.errors import Conflict
 from supportix.domain.ids import DepartmentId, MergeId
-from supportix.domain.merge import DecidedBy, Evidence, Merge, MergeState, suggest_merge
+from supportix.domain.merge import DecidedBy, Merge, MergeState, suggest_merge
+from supportix.domain.merge_evidence import Evidence
 from supportix.domain.merge_settings import MergeSettings, MergeStrategy
 from supportix.identity.roles import Permission
 from supportix.policies.merging import has_fallen, reached_marks

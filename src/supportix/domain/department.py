@@ -20,6 +20,8 @@ from supportix.domain.merge_settings import MergeSettings
 from supportix.domain.routing_rules import RoutingRule, must_be_request_types, must_be_rules
 from supportix.domain.ticket import Channel, Priority
 
+IMPORT_PAUSE_REASON = "a history is being imported"
+"""Why the live assigner leaves a department alone while its history is written."""
 LONGEST_TARGET_MINUTES = 365 * 24 * 60
 LONGEST_PATIENCE_SECONDS = 30 * 24 * 3600
 

@@ -11,11 +11,10 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-import msgspec
-
 from supportix.domain.aggregate import Aggregate, Fact, PersonalText
 from supportix.domain.errors import Conflict
 from supportix.domain.ids import DepartmentId, MergeId, TicketId
+from supportix.domain.merge_evidence import Evidence, Trigger
 from supportix.domain.merge_settings import MergeSettings, MergeStrategy, MergeWithItself
 
 
@@ -58,44 +57,11 @@ class DecidedBy(StrEnum):
     PERSON = "person"
 
 
-class Trigger(StrEnum):
-    """Which mark the load has reached."""
-
-    QUEUE_LENGTH = "queue_length"
-    PROJECTED_WAIT = "projected_wait"
-    FORECAST = "forecast"
-
-
 class AbandonReason(StrEnum):
     """Why a merge ended before it helped."""
 
     LOAD_FELL = "load_fell"
     NOTHING_TO_MOVE = "nothing_to_move"
-
-
-class DepartmentLoad(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How busy a department is. `projected_wait_minutes` None: nobody takes its tickets, so nobody knows."""
-
-    department_id: DepartmentId
-    queue_length: int
-    oldest_wait_minutes: int
-    taken_per_hour: int
-    """Tickets that were given to agents, at the pace of the last hour."""
-    projected_wait_minutes: int | None = None
-    """How long a ticket that joins the queue now will wait."""
-    forecast_queue_length: int | None = None
-    """How many will wait after the forecast's horizon; None where nothing is forecast."""
-    free_capacity: int
-    capacity: int
-    """Of the agents who take new work now."""
-
-
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """Both departments' load as the read models told it at a position of the log."""
-
-    position: int
-    source: DepartmentLoad
-    target: DepartmentLoad
 
 
 # Names in TOPIC and the names of fields are the storage format of years of history: never change them, add a version.
@@ -272,7 +238,8 @@ class Merge(Aggregate, kw_only=True):
         )
 
     def record_moves(self, moved: Iterable[TicketId], passed_over: Iterable[TicketId], *, at: datetime) -> "Merge":
-        """The tickets' own events are saved by the same command."""
+        """The tickets' own events are saved by the same command. Refused: MergeNotMoving."""
+        self._must_be(MergeState.MOVING, MergeNotMoving)
         return self.record(
             MergeTicketsMoved(
                 occurred_at=at, ticket_ids=tuple(moved), passed_over=tuple(passed_over), **self._departments
@@ -280,6 +247,8 @@ class Merge(Aggregate, kw_only=True):
         )
 
     def finish(self, *, at: datetime) -> "Merge":
+        """Refused: MergeNotMoving."""
+        self._must_be(MergeState.MOVING, MergeNotMoving)
         return self.record(
             MergeFinished(occurred_at=at, moved=self.moved, passed_over=self.passed_over, **self._departments)
         )
@@ -308,6 +277,9 @@ class Merge(Aggregate, kw_only=True):
         return self.record(MergeDissolved(occurred_at=at, dissolved_by=by, evidence=evidence, **self._departments))
 
     def abandon(self, reason: AbandonReason, evidence: Evidence, *, at: datetime) -> "Merge":
+        """Give up what hasn't begun. Refused: MergeBegun."""
+        if self.state not in {MergeState.SUGGESTED, MergeState.APPROVED}:
+            raise MergeBegun(f"merge {self.id} is {self.state}; one that hasn't begun was expected")
         return self.record(MergeAbandoned(occurred_at=at, reason=reason, evidence=evidence, **self._departments))
 
     @property
@@ -357,6 +329,14 @@ class MergeNotSuggested(Conflict):
 
 class MergeNotApproved(Conflict):
     """The merge isn't approved, or has begun already."""
+
+
+class MergeNotMoving(Conflict):
+    """The merge is moving no tickets."""
+
+
+class MergeBegun(Conflict):
+    """The merge has begun, or ended, already."""
 
 
 class MergeNotPooled(Conflict):

@@ -39,6 +39,7 @@ class Permission(StrEnum):
     ACCOUNTS_MANAGE = "accounts.manage"
     PROJECTIONS_READ = "projections.read"
     PROJECTIONS_MANAGE = "projections.manage"
+    SIMULATIONS_RUN = "simulations.run"
 
 
 _CUSTOMER = frozenset(
@@ -73,6 +74,7 @@ _SUPERVISOR = _STAFF | {
     Permission.EVENTS_READ,
     Permission.ACCOUNTS_READ,
     Permission.PROJECTIONS_READ,
+    Permission.SIMULATIONS_RUN,
 }
 
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(

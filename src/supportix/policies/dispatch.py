@@ -183,14 +183,14 @@ class DispatchBoard:
         known = self.agents.get(event.originator_id)
         if known is not None and event.originator_version <= known.version:
             return
-        former = tuple(self.pooling.queues_served_by(known.department_ids)) if known is not None else ()
+        former = known.department_ids if known is not None else ()
         agent = event.mutate(known)
         if not isinstance(agent, Agent):
             raise TypeError(f"stream {event.originator_id} is not an agent's")
         self.agents[agent.id] = agent
-        served = set(self.pooling.queues_served_by(agent.department_ids))
-        for department_id in former:
-            if department_id not in served:
+        if agent.department_ids is not former:
+            served = set(self.pooling.queues_served_by(agent.department_ids))
+            for department_id in set(self.pooling.queues_served_by(former)) - served:
                 self.pool(department_id).remove(agent.id)
         self._place(agent)
 

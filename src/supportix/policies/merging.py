@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 
 from supportix.domain.ids import DepartmentId, MergeId, TicketId
-from supportix.domain.merge import DepartmentLoad, Trigger
+from supportix.domain.merge_evidence import DepartmentLoad, Trigger
 from supportix.domain.merge_settings import MergeMode, MergeSettings, MergeStrategy
 
 MOST_MOVED = 1_000

@@ -14,7 +14,7 @@ from supportix.domain.agent import Agent, AgentJoinedDepartment, AgentRegistered
 from supportix.domain.aggregate import DomainEvent
 from supportix.domain.demand import NO_DEMAND, Demand, Requirement
 from supportix.domain.ids import DepartmentId
-from supportix.domain.merge import Merge, MergeDissolved, MergePoolFormed
+from supportix.domain.merge import Merge, MergeFact, MergePoolFormed
 from supportix.domain.ticket import ConsideredAgent, Reasons, Ticket, TicketAssigned, WaitingTicket, waiting_after
 from supportix.policies.assignment import AssignmentPolicy, Candidate, ranked
 from supportix.policies.pool import CANDIDATES_KEPT, candidate_for, considered
@@ -43,7 +43,7 @@ class Known:
             self.agents[joined.id] = joined.copy()
         elif isinstance(fact, MergePoolFormed):
             self.teams |= {fact.source_id, fact.target_id}
-        elif isinstance(fact, MergeDissolved):
+        elif isinstance(fact, MergeFact):  # Whatever ended the pool.
             self.teams = self.own_team
         elif event.originator_version == self.agents[event.originator_id].version + 1:
             event.mutate(self.agents[event.originator_id])

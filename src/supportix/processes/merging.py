@@ -18,7 +18,14 @@ from supportix.commands.merges import MergeAnswer, join, leave_where_ended
 from supportix.domain.department import Department
 from supportix.domain.errors import Conflict, NotFound
 from supportix.domain.ids import MergeId, TicketId
-from supportix.domain.merge import AbandonReason, DecidedBy, Evidence, Merge, NextStep, suggest_merge
+from supportix.domain.merge import (
+    AbandonReason,
+    DecidedBy,
+    Merge,
+    NextStep,
+    suggest_merge,
+)
+from supportix.domain.merge_evidence import Evidence
 from supportix.domain.merge_settings import MergeMode, MergeStrategy
 from supportix.domain.ticket import Status, Ticket
 from supportix.policies.merging import ArrivalForecast, Suggestion, has_fallen, moves, suggestions, to_move

@@ -9,7 +9,8 @@ import msgspec
 from psycopg_pool import AsyncConnectionPool
 
 from supportix.domain.ids import DepartmentId, MergeId, TicketId
-from supportix.domain.merge import LIVE, DepartmentLoad, Evidence
+from supportix.domain.merge import LIVE
+from supportix.domain.merge_evidence import DepartmentLoad, Evidence
 from supportix.domain.merge_settings import MergeSettings
 from supportix.policies.merging import ArrivalForecast, Standing, projected_wait_minutes
 from supportix.projections.agent_load import AgentLoad

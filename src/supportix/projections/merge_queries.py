@@ -6,7 +6,8 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import literal, or_, select, tuple_
 
-from supportix.domain.merge import AbandonReason, DecidedBy, Evidence, MergeState, Trigger
+from supportix.domain.merge import AbandonReason, DecidedBy, MergeState
+from supportix.domain.merge_evidence import Evidence, Trigger
 from supportix.domain.merge_settings import MergeSettings, MergeStrategy
 from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, fetch, fetch_one
 from supportix.projections.departments import DepartmentDirectory, departments
