@@ -36,7 +36,7 @@ def test_a_text_leads_to_the_department_that_such_texts_ended_in(model):
         verdict = model.read(text).verdict(3)
         assert verdict.best is not None
         assert verdict.best.department_id == DepartmentId(UUID(label))
-        assert verdict.is_sure
+        assert verdict.is_sure is (verdict.best.probability >= model.threshold)
         assert (verdict.model_version, verdict.threshold) == (3, model.threshold)
         assert verdict.runner_up is not None
         assert verdict.best.probability > verdict.runner_up.probability
