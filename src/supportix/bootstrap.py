@@ -15,6 +15,7 @@ from supportix.commands.known_departments import KnownDepartments
 from supportix.commands.merges import Merges
 from supportix.commands.numbers import TicketNumbers
 from supportix.commands.tickets import Tickets
+from supportix.routing.router import Router
 from supportix.settings import SettingRefused, Settings
 from supportix.store.committer import GroupCommitter
 from supportix.store.connections import LivePool
@@ -32,6 +33,7 @@ class Core(msgspec.Struct, frozen=True):
     tickets: Tickets
     departments: Departments
     agents: Agents
+    router: Router
     merges: Merges
 
 
@@ -52,7 +54,8 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
         await committer.start()
         desk = SupportDesk(url, pool, committer)
         known = KnownDepartments(desk)
-        tickets = Tickets(desk, TicketNumbers(pool), known)
+        router = Router(pool)
+        tickets = Tickets(desk, TicketNumbers(pool), known, router)
         core = Core(
             pool=pool,
             wakeups=wakeups,
@@ -60,13 +63,15 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
             desk=desk,
             feed=LogFeed(desk.reading, wakeups),
             tickets=tickets,
-            departments=Departments(desk, known),
+            departments=Departments(desk, known, router),
             agents=Agents(desk, known),
+            router=router,
             merges=Merges(desk, known),
         )
         try:
             yield core
         finally:
+            await router.close()
             await committer.close()
             desk.close()
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _DECLARING = (
     "supportix.store.schema",
     "supportix.identity.schema",
+    "supportix.routing.schema",
     "supportix.projections.schema",
     "supportix.simulation.schema",
 )

@@ -17,6 +17,7 @@ from supportix.cli import (
     migrate,
     parked,
     partitions,
+    routing,
     serving,
     simulate,
     state,
@@ -72,6 +73,7 @@ for _command in (
     state.state,
     simulate.simulate,
     parked.parked,
+    routing.routing,
     configuration.config,
 ):
     supportix.add_command(_command)

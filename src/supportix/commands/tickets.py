@@ -18,12 +18,11 @@ from supportix.domain.agent import Agent
 from supportix.domain.demand import Demand
 from supportix.domain.department import Department
 from supportix.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
-from supportix.domain.ids import TRIAGE_DEPARTMENT_ID, AgentId, CustomerId, DepartmentId, TicketId
+from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
 from supportix.domain.ticket import (
     AssignedBy,
     Channel,
     Priority,
-    RoutingStep,
     Status,
     Ticket,
     TicketHasAgent,
@@ -32,6 +31,8 @@ from supportix.domain.ticket import (
 from supportix.identity.roles import Permission, Role
 from supportix.policies import POLICIES
 from supportix.policies.assignment import nobody
+from supportix.routing.book import Request
+from supportix.routing.router import Router
 from supportix.store.committer import Command
 from supportix.store.errors import StaleVersion
 
@@ -40,7 +41,7 @@ MOST_LOOKED_AT = 100
 
 
 class OpenTicket(msgspec.Struct, frozen=True, kw_only=True):
-    """Open a ticket for a requester; without a department it goes to triage."""
+    """Open a ticket for a requester; where neither department nor request type is named, routing decides."""
 
     subject: str
     description: str
@@ -50,6 +51,7 @@ class OpenTicket(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     skills: tuple[str, ...] = ()
     department_id: DepartmentId | None = None
+    request_type: str | None = None
 
 
 class TicketCommand(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,16 +141,19 @@ class NothingToTake(Conflict):
 class Tickets:
     """Carries out commands on tickets."""
 
-    def __init__(self, desk: SupportDesk, numbers: TicketNumbers, departments: KnownDepartments) -> None:
+    def __init__(
+        self, desk: SupportDesk, numbers: TicketNumbers, departments: KnownDepartments, router: Router
+    ) -> None:
         self._desk = desk
         self._numbers = numbers
         self._departments = departments
+        self._router = router
 
     async def open(self, command: OpenTicket, actor: Actor, envelope: Command, *, at: datetime) -> Outcome:
-        """Refused: Forbidden, UnknownDepartment, SubjectMissing."""
+        """Refused: Forbidden, UnknownDepartment, UnknownRequestType, RequestTypeElsewhere, SubjectMissing."""
         actor.must_have(Permission.TICKETS_OPEN)
-        department_id = command.department_id or TRIAGE_DEPARTMENT_ID
-        department = await self._departments.get(department_id)
+        routed = await self._router.route(_request(command), tags=command.tags)
+        department = await self._departments.get(routed.decision.department_id)
         ticket = open_ticket(
             TicketId(uuid7()),
             number=await self._numbers.next(at.year),
@@ -158,8 +163,10 @@ class Tickets:
             priority=command.priority,
             channel=command.channel,
             tags=command.tags,
-            department_id=department_id,
-            step=RoutingStep.TRIAGE if command.department_id is None else RoutingStep.REQUEST,
+            department_id=routed.decision.department_id,
+            step=routed.decision.step,
+            evidence=routed.decision.evidence,
+            suggested=routed.suggestion(at=at),
             demand=department.demand(
                 command.priority,
                 command.channel,
@@ -333,6 +340,17 @@ class Tickets:
         ReopenTicket: _reopen,
         ChangePriority: _prioritise,
     }
+
+
+def _request(command: OpenTicket) -> Request:
+    return Request(
+        subject=command.subject,
+        description=command.description,
+        requester_id=command.requester_id,
+        channel=command.channel,
+        department_id=command.department_id,
+        request_type=command.request_type,
+    )
 
 
 async def _release(work: Work, holder: AgentId | None, ticket: Ticket, at: datetime) -> None:

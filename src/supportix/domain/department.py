@@ -1,11 +1,11 @@
 """A department: its name, and how its tickets are given to agents.
 
 Owns the streams of departments: emits DepartmentCreated, DepartmentRenamed, AssignmentPolicyChanged,
-AssignmentPaused, AssignmentResumed, ResolutionTargetsChanged, WorkWeightsChanged and TakeBackChanged; on merges
-MergingChanged, MergeJoined and MergeLeft.
+AssignmentPaused, AssignmentResumed, ResolutionTargetsChanged, WorkWeightsChanged and TakeBackChanged; on routing
+RoutingRulesChanged and RequestTypesChanged; on merges MergingChanged, MergeJoined and MergeLeft.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -17,6 +17,7 @@ from supportix.domain.demand import Demand
 from supportix.domain.errors import Conflict, InvalidInput
 from supportix.domain.ids import AgentId, DepartmentId, MergeId
 from supportix.domain.merge_settings import MergeSettings
+from supportix.domain.routing_rules import RoutingRule, must_be_request_types, must_be_rules
 from supportix.domain.ticket import Channel, Priority
 
 IMPORT_PAUSE_REASON = "a history is being imported"
@@ -112,6 +113,22 @@ class TakeBackChanged(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
         department.take_back = self.take_back
 
 
+class RoutingRulesChanged(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    TOPIC: ClassVar[str] = "department.routing_rules_changed.v1"
+    rules: tuple[RoutingRule, ...] = ()
+
+    def apply(self, department: "Department") -> None:
+        department.routing_rules = self.rules
+
+
+class RequestTypesChanged(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    TOPIC: ClassVar[str] = "department.request_types_changed.v1"
+    request_types: tuple[str, ...] = ()
+
+    def apply(self, department: "Department") -> None:
+        department.request_types = self.request_types
+
+
 class MergingChanged(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     TOPIC: ClassVar[str] = "department.merging_changed.v1"
     settings: MergeSettings
@@ -153,6 +170,8 @@ class Department(Aggregate, kw_only=True):
     weights_by_priority: dict[Priority, int] = {}
     weights_by_channel: dict[Channel, int] = {}
     take_back: TakeBack = TakeBack()
+    routing_rules: tuple[RoutingRule, ...] = ()
+    request_types: tuple[str, ...] = ()
 
     def demand(
         self,
@@ -210,6 +229,20 @@ class Department(Aggregate, kw_only=True):
                 _check_range(f"{name} in seconds", seconds, 0, LONGEST_PATIENCE_SECONDS)
         if take_back != self.take_back:
             self.record(TakeBackChanged(occurred_at=at, take_back=take_back))
+        return self
+
+    def change_routing_rules(self, rules: Sequence[RoutingRule], *, at: datetime) -> "Department":
+        """Take tickets by these rules, and by no others, from now on. Refused: RoutingRuleInvalid."""
+        must_be_rules(rules)
+        if tuple(rules) != self.routing_rules:
+            self.record(RoutingRulesChanged(occurred_at=at, rules=tuple(rules)))
+        return self
+
+    def change_request_types(self, names: Sequence[str], *, at: datetime) -> "Department":
+        """Own these request types, which the caller claims for it: each is owned once. Refused: RequestTypeInvalid."""
+        must_be_request_types(names)
+        if tuple(names) != self.request_types:
+            self.record(RequestTypesChanged(occurred_at=at, request_types=tuple(names)))
         return self
 
     def pause_assignment(self, *, reason: str, at: datetime) -> "Department":
@@ -283,6 +316,8 @@ for _fact in (
     ResolutionTargetsChanged,
     WorkWeightsChanged,
     TakeBackChanged,
+    RoutingRulesChanged,
+    RequestTypesChanged,
     MergingChanged,
     MergeJoined,
     MergeLeft,

@@ -1,7 +1,8 @@
 """A ticket's life, from opening to closing.
 
-Owns the streams of tickets: emits TicketOpened, TicketRouted, TicketAssigned, TicketUnassigned, TicketTransferred,
-TicketWorkStarted, TicketAwaitingCustomer, TicketResolved, TicketClosed, TicketReopened and TicketPriorityChanged.
+Owns the streams of tickets: emits TicketOpened, TicketTagsSuggested, TicketRouted, TicketAssigned, TicketUnassigned,
+TicketTransferred, TicketWorkStarted, TicketAwaitingCustomer, TicketResolved, TicketClosed, TicketReopened and
+TicketPriorityChanged.
 """
 
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from supportix.domain.aggregate import Aggregate, DomainEvent, Fact, PersonalTex
 from supportix.domain.demand import NO_DEMAND, Demand, Requirement, stored_demand
 from supportix.domain.errors import Conflict, InvalidInput
 from supportix.domain.ids import AgentId, CustomerId, DepartmentId, MergeId, TicketId
+from supportix.domain.routing import RoutingEvidence, SuggestedTag
 
 
 class Status(StrEnum):
@@ -78,6 +80,9 @@ class RoutingStep(StrEnum):
     """Which step decided on the department."""
 
     REQUEST = "request"
+    REQUEST_TYPE = "request_type"
+    RULE = "rule"
+    CLASSIFIER = "classifier"
     TRIAGE = "triage"
     HISTORY = "history"
 
@@ -154,6 +159,17 @@ class TicketOpened(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False
         ticket.status = Status.QUEUED
 
 
+class TicketTagsSuggested(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A model adds tags of its own, told apart from those that people gave. It stands before the first routing."""
+
+    TOPIC: ClassVar[str] = "ticket.tags_suggested.v1"
+    tags: tuple[SuggestedTag, ...]
+    model_version: int
+
+    def apply(self, ticket: "Ticket") -> None:
+        """No decision depends on it."""
+
+
 class TicketQueued(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The ticket waits in a department's queue. Carries what the queue is ordered by, for those who follow the log."""
 
@@ -171,6 +187,7 @@ class TicketRouted(TicketQueued, frozen=True, kw_only=True, omit_defaults=True, 
     TOPIC: ClassVar[str] = "ticket.routed.v1"
     department_id: DepartmentId
     step: RoutingStep
+    evidence: RoutingEvidence | None = None
 
     @property
     def waits_in(self) -> DepartmentId:
@@ -482,6 +499,8 @@ def open_ticket(
     at: datetime,
     demand: Demand = NO_DEMAND,
     external_reference: str | None = None,
+    evidence: RoutingEvidence | None = None,
+    suggested: TicketTagsSuggested | None = None,
 ) -> Ticket:
     """A new ticket, routed to its department's queue. Refused: SubjectMissing."""
     if not subject.strip():
@@ -500,11 +519,14 @@ def open_ticket(
             external_reference=external_reference,
         )
     )
+    if suggested is not None:
+        ticket.record(suggested)
     return ticket.record(
         TicketRouted(
             occurred_at=at,
             department_id=department_id,
             step=step,
+            evidence=evidence,
             priority=priority,
             opened_at=at,
             demand=stored_demand(demand),
@@ -589,6 +611,7 @@ class SubjectMissing(InvalidInput):
 
 for _fact in (
     TicketOpened,
+    TicketTagsSuggested,
     TicketRouted,
     TicketAssigned,
     TicketUnassigned,

@@ -55,7 +55,7 @@ class SimulationKey(msgspec.Struct, frozen=True, array_like=True):
         TooManySimulations,
     ),
 )
-async def run_simulation(call: Call, body: Question) -> Accepted[SimulationJob]:
+async def run_simulation(call: Call, body: Question) -> Accepted[SimulationDetail]:
     """Replay the history, as it is now, under other policies, staffing or merge thresholds.
 
     A worker runs it; `Location` is where to see how far it is, and then what it came to.
