@@ -111,8 +111,7 @@ class SimulationJobs:
             await connection.execute(_FORGET, (at - KEPT_FOR,))
             if (await connection.execute(_INSERT, told)).rowcount == 0:
                 raise TooManySimulations(f"{MOST_UNFINISHED} wait or run; cancel one of them, or wait")
-        detail = await self.one(simulation_id)
-        return SimulationJob(**{name: getattr(detail, name) for name in SimulationJob.__struct_fields__})
+        return await self.one(simulation_id)
 
     async def one(self, simulation_id: UUID) -> SimulationDetail:
         """Refused: NotFound."""
