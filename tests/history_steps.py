@@ -14,8 +14,20 @@ from supportix.domain.aggregate import DomainEvent
 from supportix.domain.demand import Demand
 from supportix.domain.department import Department, TakeBack, create_department
 from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
+from supportix.domain.routing import SuggestedTag
+from supportix.domain.routing_rules import RoutingRule
 from supportix.domain.schedule import ALWAYS, Leave, Schedule, Shift
-from supportix.domain.ticket import AssignedBy, Channel, Priority, RoutingStep, Status, Ticket, Unassigned, open_ticket
+from supportix.domain.ticket import (
+    AssignedBy,
+    Channel,
+    Priority,
+    RoutingStep,
+    Status,
+    Ticket,
+    TicketTagsSuggested,
+    Unassigned,
+    open_ticket,
+)
 from supportix.policies import POLICIES
 
 Events = list[DomainEvent]
@@ -48,7 +60,8 @@ def _open(desk: Desk, step: Step) -> Events:
     department = desk.pick(Department, step.which)
     choices = Choices(step.what)
     priority, skills = choices.of(list(Priority)), choices.of(SKILLS_ASKED)
-    preferred, channel = choices.of([None, *desk.all(Agent)]), choices.of(list(Channel))
+    channel = choices.of(list(Channel))
+    preferred = desk.pick(Agent, step.what) if step.which % 2 else None
     ticket = open_ticket(
         TicketId(desk.new_id()),
         number=f"SUP-2026-{len(desk.log):06}",
@@ -60,6 +73,7 @@ def _open(desk: Desk, step: Step) -> Events:
         tags=WORDS[: step.what % 4],
         department_id=DepartmentId(department.id),
         step=RoutingStep.REQUEST,
+        suggested=_suggested(desk) if step.what % 3 == 0 else None,
         at=desk.now,
         demand=department.demand(
             priority,
@@ -71,6 +85,12 @@ def _open(desk: Desk, step: Step) -> Events:
         external_reference=WORDS[step.what % len(WORDS)] or None,
     )
     return list(ticket.collect_events())
+
+
+def _suggested(desk: Desk) -> TicketTagsSuggested:
+    return TicketTagsSuggested(
+        occurred_at=desk.now, tags=(SuggestedTag(name="billing", probability=0.75),), model_version=1
+    )
 
 
 def _distribute(desk: Desk, step: Step) -> Events:
@@ -216,6 +236,17 @@ def _change_weights(desk: Desk, department: Department, step: Step) -> Departmen
     return department.change_work_weights(by_priority, by_channel, at=desk.now)
 
 
+def _change_routing_rules(desk: Desk, department: Department, step: Step) -> Department:
+    rule = RoutingRule(
+        name=f"Rule {step.what}", terms=("invoice",), channels=(list(Channel)[step.what % len(Channel)],)
+    )
+    return department.change_routing_rules((rule,) if step.which % 4 else (), at=desk.now)
+
+
+def _change_request_types(desk: Desk, department: Department, step: Step) -> Department:
+    return department.change_request_types((f"type {step.what}",) if step.which % 4 else (), at=desk.now)
+
+
 def _change_take_back(desk: Desk, department: Department, step: Step) -> Department:
     choices = Choices(step.what)
     offline_after, unanswered_after = choices.of((None, 0, 300)), choices.of((60, None))
@@ -285,6 +316,8 @@ STEPS_BY_NAME: Mapping[str, CarryOut] = {
     ),
     "targets": _on_department(_change_targets),
     "weights": _on_department(_change_weights),
+    "routing rules": _on_department(_change_routing_rules),
+    "request types": _on_department(_change_request_types),
     "take-back terms": _on_department(_change_take_back),
     "pause": _on_department(lambda desk, department, _: department.pause_assignment(reason="", at=desk.now)),
     "resume": _on_department(lambda desk, department, _: department.resume_assignment(at=desk.now)),
