@@ -1,4 +1,4 @@
-"""Routing on a real log: rules followed over processes, models learned from the history, decisions proved afterwards."""
+"""Routing on a real log: rules followed over processes, models learned from the history, decisions proved."""
 
 import asyncio
 from collections.abc import Iterator
@@ -78,7 +78,8 @@ async def test_a_rule_takes_a_ticket_and_the_event_says_so(core, scene):
     assert fact.evidence.based_on >= outcome.position
 
 
-async def test_triage_tells_why_nobody_decided(core, scene):
+@pytest.mark.usefixtures("scene")
+async def test_triage_tells_why_nobody_decided(core):
     fact = await routing_of(core, await open_ticket(core, "Hello"))
     assert (fact.department_id, fact.step) == (TRIAGE_DEPARTMENT_ID, RoutingStep.TRIAGE)
     assert fact.evidence is not None
