@@ -1,4 +1,4 @@
-"""Routing on a real log: rules followed over processes, models learned from the history, decisions proved."""
+"""Routing on a real log: rules followed over processes, models learned from it, decisions proved afterwards."""
 
 import asyncio
 from collections.abc import Iterator
