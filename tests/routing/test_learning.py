@@ -179,7 +179,7 @@ def test_a_dataset_is_read_and_divided_the_same_way_each_time(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "accuracy", "coverage"),
     [
-        ("endava_helpdesk_tickets", ["title", "body"], 0.82, 0.75),
+        ("endava_helpdesk_tickets", ["title", "body"], 0.82, 0.70),
         ("banking77_train", ["text"], 0.85, 0.85),
     ],
 )
