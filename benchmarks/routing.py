@@ -19,8 +19,9 @@ from supportix.domain.routing_rules import RoutingRule
 from supportix.domain.ticket import Channel
 from supportix.routing.book import EMPTY, Request, RoutingBook
 from supportix.routing.decide import decide
-from supportix.routing.features import Vocabulary, text_of
+from supportix.routing.features import Vocabulary
 from supportix.routing.model import TextModel
+from supportix.routing.reading import text_of
 from supportix.routing.sampling import Example
 from supportix.routing.training import learn
 
@@ -60,7 +61,7 @@ def _predicting(model: TextModel) -> Callable[[Request], object]:
 
 def _forgetful(model: TextModel) -> TextModel:
     """The same model, which hasn't worked out any word's features yet."""
-    model.vocabulary = Vocabulary({feature: number for number, feature in enumerate(model.vocabulary.features)})
+    model.vocabulary = Vocabulary(model.vocabulary.features)
     return model
 
 

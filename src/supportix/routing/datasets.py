@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from supportix.domain.errors import InvalidInput
-from supportix.routing.features import READ_CHARACTERS
+from supportix.routing.reading import READ_CHARACTERS
 from supportix.routing.sampling import Example
 
 

@@ -1,66 +1,74 @@
-"""From text to the features of a model: words, pairs of words, and pieces of 3 to 5 characters within words."""
+"""From text to the features of a model: words, pairs of words, and pieces of 2 and of 4 characters within words."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import pairwise
 
-from supportix.routing.words import folded
+import numpy as np
+from numpy.typing import NDArray
 
-READ_CHARACTERS = 1_500
-"""A model reads so much of a ticket: the subject, and the description's beginning."""
+from supportix.routing.words import folded
 
 MOST_WORDS = 20_000
 MOST_PIECES = 20_000
 LEAST_TEXTS = 2
 """A feature that occurs in fewer texts is left out, so that what only one ticket says never enters a model."""
 
+MOST_STRANGE_WORDS = 60
+"""Of words that a model doesn't know, so many tell it something by their pieces: what gibberish costs is bounded."""
+
 _PIECE = "\x01"
 """Tells a piece of a word from a word. No folded text holds it."""
-_CACHED_WORDS = 50_000
+_SIZES = (2, 4)
 
-
-def text_of(subject: str, description: str) -> str:
-    """What a model reads of a ticket."""
-    return f"{subject}\n{description}"[:READ_CHARACTERS]
+Numbers = NDArray[np.intp]
 
 
 def pieces(word: str) -> list[str]:
     """The word's pieces; its beginning and its end count as characters."""
     bounded = f" {word} "
-    return [_PIECE + bounded[at : at + size] for size in (3, 4, 5) for at in range(len(bounded) - size + 1)]
+    return [bounded[at : at + size] for size in _SIZES for at in range(len(bounded) - size + 1)]
 
 
 class Vocabulary:
-    """The features of a model, by their numbers. The numbers of a word's own features are kept once worked out."""
+    """The features of a model, by their numbers. Those of a known word's own features are kept once worked out."""
 
-    def __init__(self, numbers: Mapping[str, int]) -> None:
-        self._numbers = numbers
-        self._of_word: dict[str, list[int]] = {}
+    def __init__(self, features: Sequence[str]) -> None:
+        """Their numbers are their places."""
+        self.features = features
+        known = {feature: number for number, feature in enumerate(features)}
+        self._number_of = {feature: number for feature, number in known.items() if not feature.startswith(_PIECE)}
+        self._number_of_piece = {
+            feature.removeprefix(_PIECE): number for feature, number in known.items() if feature.startswith(_PIECE)
+        }
+        self._of_word: dict[str, Numbers] = {}
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self.features)
 
-    @property
-    def features(self) -> Sequence[str]:
-        """By number."""
-        return sorted(self._numbers, key=self._numbers.__getitem__)
-
-    def numbers_in(self, words: Sequence[str]) -> list[int]:
+    def numbers_in(self, words: Sequence[str]) -> Numbers:
         """The number of each feature of folded words that is known, as often as it occurs."""
-        found: list[int] = []
+        found: list[Numbers] = []
+        strange = 0
         for word in words:
             own = self._of_word.get(word)
-            found += self._numbers_of(word) if own is None else own
-        number_of = self._numbers.get
-        pairs = (number_of(f"{first} {second}") for first, second in pairwise(words))
-        found += [number for number in pairs if number is not None]
-        return found
+            if own is None:
+                if word not in self._number_of:
+                    strange += 1
+                    if strange > MOST_STRANGE_WORDS:
+                        continue
+                own = self._numbers_of(word)
+            found.append(own)
+        number_of = self._number_of.get
+        pairs = [number_of(f"{first} {second}", -1) for first, second in pairwise(words)]
+        found.append(np.array([number for number in pairs if number >= 0], dtype=np.intp))
+        return np.concatenate(found)
 
-    def _numbers_of(self, word: str) -> list[int]:
-        known = (self._numbers.get(feature) for feature in (word, *pieces(word)))
-        numbers = [number for number in known if number is not None]
-        if len(self._of_word) < _CACHED_WORDS:
+    def _numbers_of(self, word: str) -> Numbers:
+        own = [self._number_of.get(word), *map(self._number_of_piece.get, pieces(word))]
+        numbers = np.array([number for number in own if number is not None], dtype=np.intp)
+        if word in self._number_of:
             self._of_word[word] = numbers
         return numbers
 
@@ -76,8 +84,8 @@ def vocabulary_of(texts: Iterable[str]) -> Vocabulary:
         words.update(own)
         words.update({f"{first} {second}" for first, second in pairwise(found)})
         parts.update({piece for word in own for piece in pieces_of(word)})
-    chosen = sorted([*_most_frequent(words, MOST_WORDS), *_most_frequent(parts, MOST_PIECES)])
-    return Vocabulary({feature: number for number, feature in enumerate(chosen)})
+    chosen = [_PIECE + piece for piece in _most_frequent(parts, MOST_PIECES)]
+    return Vocabulary(sorted([*_most_frequent(words, MOST_WORDS), *chosen]))
 
 
 def _most_frequent(texts_of: Counter[str], most: int) -> list[str]:

@@ -86,13 +86,13 @@ class TextModel:
     def scores(self, text: Text) -> Floats | None:
         """One score per column; None where no feature of the text is known."""
         numbers = self.vocabulary.numbers_in(text.in_order)
-        if not numbers:
+        if not len(numbers):
             return None
         counts = np.bincount(numbers, minlength=len(self.vocabulary))
-        features = np.flatnonzero(counts)
-        values = (1 + np.log(counts[features])).astype(np.float32) * self.idf[features]
-        values /= np.linalg.norm(values)
-        found: Floats = (values @ self.weights[features] + self.intercepts).astype(np.float32)
+        features = np.flatnonzero(counts > 0)
+        values = (1 + np.log(counts.take(features))).astype(np.float32) * self.idf.take(features)
+        values /= np.sqrt(values @ values)
+        found: Floats = (values @ self.weights.take(features, axis=0) + self.intercepts).astype(np.float32)
         return found
 
     def terms_found(self, text: Text) -> list[SuggestedTag]:
@@ -197,7 +197,7 @@ def from_bytes(body: bytes, expected_checksum: bytes) -> TextModel:
         stored = msgspec.msgpack.decode(packed, type=_Stored)
         columns = len(stored.labels) + len(stored.tags)
         return TextModel(
-            Vocabulary({feature: number for number, feature in enumerate(stored.features)}),
+            Vocabulary(stored.features),
             _unpacked(stored.idf),
             _unpacked(stored.weights).reshape(len(stored.features), columns),
             _unpacked(stored.intercepts),

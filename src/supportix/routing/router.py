@@ -27,7 +27,7 @@ from supportix.routing import models
 from supportix.routing.book import EMPTY, Request, RoutingBook
 from supportix.routing.decide import Decision, UnknownRequestType, decide
 from supportix.routing.errors import ModelUnreadable
-from supportix.routing.features import text_of
+from supportix.routing.reading import text_of
 from supportix.store.errors import CorruptEvent
 from supportix.store.log import EventLog, LogEntry
 

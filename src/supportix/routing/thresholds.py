@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from supportix.routing.model import rounded_up
 
-LEAST_TRUSTED = 20
+LEAST_TRUSTED = 10
 """Fewer trusted predictions measure no precision."""
 _DEVIATIONS = 1.0
 

@@ -122,9 +122,8 @@ _Curve = tuple[str, float, float, float]
 def _counts(vocabulary: Vocabulary, texts: Sequence[str]) -> Rows:
     numbers, counts, ends = [np.empty(0, np.int32)], [np.empty(0, np.int64)], [0]
     for text in texts:
-        known = np.array(vocabulary.numbers_in(folded(text).split()), dtype=np.int32)
-        found, times = np.unique(known, return_counts=True)
-        numbers.append(found)
+        found, times = np.unique(vocabulary.numbers_in(folded(text).split()), return_counts=True)
+        numbers.append(found.astype(np.int32))
         counts.append(times)
         ends.append(ends[-1] + len(found))
     shape = (len(texts), len(vocabulary))
