@@ -229,7 +229,7 @@ async def test_a_pool_forms_and_dissolves_while_tickets_are_given_out(desk: Merg
             the_helper_comes_and_goes(desk, done),
         )
         tasks = [asyncio.ensure_future(each) for each in around]
-        for _ in range(3):
+        for _ in range(2):
             merge = await pooled(desk)
 
             async def has_shared(merge_id: UUID = merge.id) -> bool:
