@@ -145,6 +145,14 @@ def test_a_skipped_midnight_keeps_nights_whole():
     assert spans(night, saturday, saturday + timedelta(hours=40)) == ["20:00-03:00"]
 
 
+def test_a_shift_may_end_on_the_next_day_where_its_end_is_skipped():
+    """Nuuk goes from 23:00 on Saturday to 00:00 on Sunday."""
+    evening = Schedule(time_zone="America/Nuuk", shifts=(shift("20:00", "23:30", 5),))
+    saturday = utc((2026, 3, 28))
+    assert spans(evening, saturday, saturday + timedelta(hours=40)) == ["22:00-01:30"]
+    assert evening.next_change(utc(SPRING_LISBON, 1)) == utc(SPRING_LISBON, 1, 30)
+
+
 def test_leave_takes_an_agent_off_duty_whatever_its_shifts():
     leave = Leave(utc(PLAIN, 12), utc(PLAIN, 15))
     assert spans(Schedule(leave=(leave,)), utc(PLAIN, 11), utc(PLAIN, 16)) == ["11:00-12:00", "15:00-16:00"]
