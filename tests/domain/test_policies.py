@@ -4,10 +4,13 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from supportix.domain.demand import ANYBODY, Demand, Requirement
 from supportix.domain.ids import AgentId
 from supportix.policies.assignment import (
+    AVERAGE_LEVEL,
     LEAST_BUSY,
     ROUND_ROBIN,
     STICKY,
@@ -17,7 +20,7 @@ from supportix.policies.assignment import (
     ranked,
     tie_break,
 )
-from supportix.policies.registry import KNOWN, POLICIES, PolicyRefused, by_version, newest
+from supportix.policies.registry import KNOWN, OURS, POLICIES, PolicyRefused, by_version, newest
 
 
 def candidate(
@@ -28,6 +31,16 @@ def candidate(
 
 def ranking(policy: AssignmentPolicy, *candidates: Candidate, requirement: Requirement = ANYBODY) -> list[int]:
     return [each.agent_id.int for each in sorted(candidates, key=lambda each: policy.place(each, requirement))]
+
+
+CANDIDATES = st.builds(
+    candidate,
+    st.integers(1, 3),
+    open_work=st.integers(0, 3),
+    capacity=st.sampled_from([4, 8]),
+    last_turn=st.integers(0, 2),
+    proficiency=st.sampled_from([0, 200, 400]),
+)
 
 
 def test_policies_by_name_and_version():
@@ -125,8 +138,86 @@ def test_least_busy_between_equals_goes_by_turn_then_id():
         (LEAST_BUSY, candidate(1), candidate(2, open_work=1), "smallest load for its capacity"),
         (LEAST_BUSY, candidate(1, last_turn=1), candidate(2, last_turn=2), "equal load; longest since a turn"),
         (LEAST_BUSY, candidate(1), candidate(2), "equal in all; lowest id"),
+        (WEIGHTED, candidate(1), candidate(2, open_work=1), "smallest load with the ticket, for its capacity"),
+        (
+            WEIGHTED,
+            candidate(1, capacity=10, last_turn=9),
+            candidate(2, capacity=5, last_turn=1),
+            "smallest load with the ticket, for its capacity",
+        ),
+        (WEIGHTED, candidate(1, last_turn=1), candidate(2, last_turn=2), "equal load; longest since a turn"),
+        (WEIGHTED, candidate(1), candidate(2), "equal in all; lowest id"),
+        (
+            WEIGHTED,
+            candidate(1, proficiency=400, last_turn=9),
+            candidate(2, proficiency=200, last_turn=1),
+            "smallest load with the ticket, for its capacity and its level in the skills asked for",
+        ),
+        (
+            WEIGHTED,
+            candidate(1, open_work=3, proficiency=400, last_turn=1),
+            candidate(2, open_work=1, proficiency=200, last_turn=2),
+            "equal load; longest since a turn",
+        ),
+        (STICKY, candidate(1), candidate(2, open_work=1), "smallest load for its capacity"),
+        (STICKY, candidate(1), candidate(2), "equal in all; lowest id"),
     ],
 )
 def test_a_choice_names_what_decided_between_the_two_first(policy, first, second, why):
     assert policy.place(first, ANYBODY) < policy.place(second, ANYBODY)
-    assert policy.explain(first, second) == why
+    assert policy.explain(first, second, ANYBODY) == why
+
+
+@pytest.mark.parametrize("policy", OURS, ids=lambda policy: policy.name)
+@given(first=CANDIDATES, second=CANDIDATES, weight=st.integers(1, 3))
+def test_what_is_named_holds_between_any_two(policy, first, second, weight):
+    """Longest since a turn and lowest id are named where they are the case, and a load only where loads differ."""
+    requirement = Requirement(weight)
+    first, second = sorted((first, second), key=lambda each: policy.place(each, requirement))
+    why = policy.explain(first, second, requirement)
+    keys = [policy.key(each, requirement) for each in (first, second)]
+    assert ("load" in why and "equal" not in why) is (policy is not ROUND_ROBIN and keys[0][0] != keys[1][0])
+    if "lowest id" in why:
+        assert keys[0] == keys[1]
+        assert first.agent_id.int <= second.agent_id.int
+    if "longest since a turn" in why:
+        assert first.last_turn < second.last_turn
+
+
+def test_a_lower_level_is_made_up_for_by_less_work():
+    """Points with the ticket, per capacity and level: 3 / 5 levels against 1 / 2 levels."""
+    assert ranking(
+        WEIGHTED,
+        candidate(1, open_work=2, proficiency=500),
+        candidate(2, open_work=0, proficiency=200),
+        requirement=Requirement(1, ("vpn",)),
+    ) == [2, 1]
+
+
+def test_weighted_without_skills_goes_by_capacity_as_if_all_had_the_middle_level():
+    assert ranking(WEIGHTED, candidate(1), candidate(2, proficiency=AVERAGE_LEVEL, last_turn=1)) == [1, 2]
+
+
+def test_weighted_gives_a_heavy_ticket_to_whom_it_burdens_least():
+    """An idle agent of little capacity is burdened more by it than a busy one of much."""
+    small, large = candidate(1, capacity=4), candidate(2, open_work=4, capacity=20)
+    assert ranking(WEIGHTED, small, large, requirement=Requirement(4)) == [2, 1]
+    assert ranking(LEAST_BUSY, small, large, requirement=Requirement(4)) == [1, 2]
+
+
+def test_only_sticky_prefers_an_agent():
+    demand = Demand(preferred_agent_id=candidate(2).agent_id)
+    assert [policy.name for policy in OURS if policy.preferred(demand) is not None] == ["sticky"]
+    for policy in (ROUND_ROBIN, LEAST_BUSY, WEIGHTED):
+        assert "previous agent" not in tie_break(policy, demand, [candidate(2), candidate(3)])
+
+
+def test_a_preferred_agent_who_cannot_take_it_changes_nothing():
+    demand = Demand(preferred_agent_id=candidate(9).agent_id)
+    assert tie_break(STICKY, demand, [candidate(1), candidate(2)]) == "equal in all; lowest id"
+
+
+def test_no_more_are_named_for_the_preferred_one():
+    first_five = [candidate(number) for number in range(1, 6)]
+    assert ranked(first_five, candidate(9)) == [candidate(9), *first_five[:4]]
+    assert ranked(first_five, first_five[2]) == [first_five[2], *first_five[:2], *first_five[3:]]

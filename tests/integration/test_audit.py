@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import msgspec
 import pytest
+from tests.auditing import audited, rewrite
 from tests.generated_log import write_log
 
 from supportix.bootstrap import Core
 from supportix.importing.mapping import load_mapping
 from supportix.importing.run import import_history
-from supportix.processes.audit import AuditReport, AuditScope, audit
+from supportix.processes.audit import AuditScope, audit
 
 
 @pytest.fixture
@@ -20,25 +20,6 @@ def a_replayed_history(run: Any, core: Core, tmp_path: Path) -> Core:
     write_log(path, tickets=60, seed=5)
     run(import_history(core, path, load_mapping("servicenow"), "replayed"))
     return core
-
-
-async def audited(core: Core, **scope: Any) -> AuditReport:
-    return await audit(core.pool, AuditScope(**scope))
-
-
-async def rewrite(core: Core, name: str, change: Any, *, nth: int = 10) -> int:
-    """Change the body of the nth event of that name behind everybody's back; returns its position."""
-    async with core.pool.connection() as connection:
-        cursor = await connection.execute(
-            "SELECT position, body FROM events WHERE name = %s ORDER BY position OFFSET %s LIMIT 1", (name, nth)
-        )
-        position, body = await cursor.fetchone() or (0, b"")
-        fact = msgspec.json.decode(body)
-        change(fact)
-        await connection.execute(
-            "UPDATE events SET body = %s WHERE position = %s", (msgspec.json.encode(fact), position)
-        )
-    return int(position)
 
 
 async def test_a_replayed_history_is_proved_whole(a_replayed_history: Core) -> None:

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from tests.boards import face
-from tests.histories import STEPS, history
+from tests.histories import EVENTFUL, STEPS, history
 from tests.projections.read_models import InBatchesOf, a_runner, append_all, catch_up
 
 from supportix.bootstrap import open_core
@@ -19,6 +19,7 @@ PARTS = st.floats(0, 1)
 
 
 @settings(max_examples=20, phases=[Phase.explicit, Phase.generate])  # To shrink takes a database for each try.
+@example(steps=EVENTFUL, projected=0.5, further=0.5, ahead={"department_queue", "agent_load"})
 @given(steps=STEPS, projected=PARTS, further=PARTS, ahead=st.sets(st.sampled_from(sorted(PROJECTIONS))))
 def test_a_restored_board_is_the_folded_one(make_database, steps, projected, further, ahead):
     """Some read models are further than others, and agents and departments are known as of now."""

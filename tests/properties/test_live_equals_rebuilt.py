@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Table
-from tests.histories import STEPS, history
+from tests.histories import EVENTFUL, STEPS, history
 from tests.projections.read_models import InBatchesOf, Rows, a_runner, all_rows, append_all, checkpoints, rebuilt_rows
 from tests.small_desk import Desk
 
@@ -35,6 +35,7 @@ RESTARTS = st.sets(st.integers(0, 12), max_size=4)
 
 
 @settings(max_examples=20, phases=[Phase.explicit, Phase.generate])  # To shrink takes a database for each try.
+@example(steps=EVENTFUL, batches=[7, 1], restarts={3, 9})
 @given(steps=STEPS, batches=BATCHES, restarts=RESTARTS)
 def test_live_equals_rebuilt(make_database, steps, batches, restarts):
     desk = history(steps)

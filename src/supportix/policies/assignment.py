@@ -47,7 +47,7 @@ class AssignmentPolicy(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     version: int
     key: Callable[[Candidate, Requirement], Key]
-    explain: Callable[[Candidate, Candidate], str]
+    explain: Callable[[Candidate, Candidate, Requirement], str]
     preferred: Callable[[Demand], AgentId | None] = nobody
 
     def place(self, candidate: Candidate, requirement: Requirement) -> Key:
@@ -66,10 +66,12 @@ def tie_break(policy: AssignmentPolicy, demand: Demand, order: Sequence[Candidat
     """What made the first of these the first."""
     if order[0].agent_id == policy.preferred(demand):
         return "the customer's previous agent"
-    return policy.explain(order[0], order[1]) if len(order) > 1 else "the only one who can take it"
+    if len(order) == 1:
+        return "the only one who can take it"
+    return policy.explain(order[0], order[1], demand.requirement)
 
 
-def _longest_without_a_turn(first: Candidate, second: Candidate) -> str:
+def _longest_without_a_turn(first: Candidate, second: Candidate, _: Requirement) -> str:
     return "longest since a turn" if first.last_turn != second.last_turn else "none had a turn yet; lowest id"
 
 
@@ -78,9 +80,13 @@ def _load(candidate: Candidate) -> int:
     return candidate.open_work * 1_000_000 // candidate.capacity
 
 
-def _explain_load(first: Candidate, second: Candidate) -> str:
+def _explain_load(first: Candidate, second: Candidate, _: Requirement) -> str:
     if _load(first) != _load(second):
         return "smallest load for its capacity"
+    return _between_equals(first, second)
+
+
+def _between_equals(first: Candidate, second: Candidate) -> str:
     return "equal load; longest since a turn" if first.last_turn != second.last_turn else "equal in all; lowest id"
 
 
@@ -90,10 +96,12 @@ def _weighted_load(candidate: Candidate, weight: int) -> int:
     return (candidate.open_work + weight) * 100_000_000 // (candidate.capacity * level)
 
 
-def _explain_weighted(first: Candidate, second: Candidate) -> str:
+def _explain_weighted(first: Candidate, second: Candidate, requirement: Requirement) -> str:
+    if _weighted_load(first, requirement.weight) == _weighted_load(second, requirement.weight):
+        return _between_equals(first, second)
     if first.proficiency != second.proficiency:
-        return "smallest load for its capacity and its level in the skills asked for"
-    return _explain_load(first, second)
+        return "smallest load with the ticket, for its capacity and its level in the skills asked for"
+    return "smallest load with the ticket, for its capacity"
 
 
 ROUND_ROBIN = AssignmentPolicy(

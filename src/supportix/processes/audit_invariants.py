@@ -1,6 +1,7 @@
-"""What holds of every assignment, whoever made it: one assignee, capacity, membership, claim and reservation paired.
+"""What holds of every assignment, whoever made it.
 
-A reservation across a pool is held against that pool by another check, in audit_pools.
+One assignee, capacity, skills, membership, the queue that it waited in, and the claim paired with the reservation. A
+reservation across a pool is held against that pool by another check, in audit_pools.
 """
 
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from uuid import UUID
 
 from supportix.domain.agent import Agent, Availability, WorkForced, WorkReleased, WorkReserved
 from supportix.domain.aggregate import VersionGap
+from supportix.domain.demand import ANYBODY, NO_DEMAND, Requirement
 from supportix.domain.ticket import (
     Ticket,
     TicketAssigned,
@@ -27,7 +29,8 @@ class InvariantCheck:
         self._find = find
         self._versions: dict[UUID, int] = {}
         self._holders: dict[UUID, UUID] = {}
-        self._weights: dict[UUID, int] = {}
+        self._queues: dict[UUID, UUID] = {}
+        self._asked: dict[UUID, Requirement] = {}
         self._agents: dict[UUID, Agent] = {}
         self._unpaired: dict[tuple[UUID, UUID, UUID], LogEntry] = {}
         self._command: UUID | None = None
@@ -58,12 +61,18 @@ class InvariantCheck:
             holder = self._holders.get(entry.stream_id)
             if holder is not None:
                 self._find(entry, f"assigned to {fact.agent_id} while {holder} held it")
+            queue = self._queues.get(entry.stream_id)
+            if queue != fact.department_id:
+                self._find(entry, f"assigned in department {fact.department_id}, but it waited in {queue}")
             self._holders[entry.stream_id] = fact.agent_id
             self._pair(entry, entry.stream_id, fact.agent_id)
         elif isinstance(fact, TicketQueued | TicketResolved):
             self._holders.pop(entry.stream_id, None)
-        if isinstance(fact, TicketQueued | TicketPriorityChanged) and (fact.demand or isinstance(fact, TicketQueued)):
-            self._weights[entry.stream_id] = fact.demand.weight if fact.demand is not None else 1
+        if isinstance(fact, TicketQueued):
+            self._queues[entry.stream_id] = fact.waits_in
+            self._asked[entry.stream_id] = (fact.demand or NO_DEMAND).requirement
+        elif isinstance(fact, TicketPriorityChanged) and fact.demand is not None:
+            self._asked[entry.stream_id] = fact.demand.requirement
 
     def _take_agent(self, entry: LogEntry) -> None:
         fact = entry.fact
@@ -85,9 +94,12 @@ class InvariantCheck:
             self._find(
                 entry, f"agent held {agent.open_work} of at most {agent.capacity} when it was given {fact.weight} more"
             )
-        weight = self._weights.get(fact.ticket_id, 1)
-        if fact.weight != weight:
-            self._find(entry, f"{fact.weight} points were reserved for a ticket that weighs {weight}")
+        asked = self._asked.get(fact.ticket_id, ANYBODY)
+        if fact.weight != asked.weight:
+            self._find(entry, f"{fact.weight} points were reserved for a ticket that weighs {asked.weight}")
+        missing = [skill for skill in asked.skills if skill not in agent.skills]
+        if missing and not isinstance(fact, WorkForced):
+            self._find(entry, f"agent lacked the skills {', '.join(missing)} when it was given work that asks for them")
         if not agent.on_duty:
             self._find(entry, "agent was off duty when it was given work")
         if agent.availability is not Availability.ONLINE:
