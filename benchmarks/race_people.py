@@ -25,6 +25,7 @@ from supportix.commands.desk import Work
 from supportix.commands.tickets import (
     AssignTicket,
     OpenTicket,
+    ReassignTicket,
     ReopenTicket,
     ResolveTicket,
     TicketAnswer,
@@ -41,7 +42,8 @@ from supportix.settings import Settings
 from supportix.store.committer import Command
 
 CARELESS = ("reservation", "capacity", "claim")
-MOST_CAPACITY = 3
+MOST_CAPACITY = 4
+SKILL = "french"
 
 
 class Place(NamedTuple):
@@ -103,8 +105,7 @@ class Person:
 
     async def _move(self, ticket_id: UUID) -> None:
         ticket = await self._core.desk.load(Ticket, ticket_id)
-        for command in self._moves(ticket):
-            await self._send(command)
+        await self._send(self._move_of(ticket))
 
     def _an_agent(self, department_id: UUID | None = None) -> AgentId:
         """Any agent, or nearly always one who serves the department."""
@@ -113,22 +114,23 @@ class Person:
             if department_id in (None, *self._place.agents[agent_id]) or self._dice.random() < 0.02:
                 return AgentId(agent_id)
 
-    def _moves(self, ticket: Ticket) -> tuple[TicketCommand, ...]:
+    def _move_of(self, ticket: Ticket) -> TicketCommand:
         """What this ticket's state suggests; by the time that it is sent the ticket may have moved on."""
         ticket_id = TicketId(ticket.id)
         if ticket.status is Status.QUEUED:
             transfers = self._dice.random() < 0.1
-            return (self._transfer(ticket_id) if transfers else self._assign(ticket),)
+            return self._transfer(ticket_id) if transfers else self._assign(ticket)
         if ticket.status in {Status.RESOLVED, Status.CLOSED}:
-            return (ReopenTicket(ticket_id=ticket_id),)
+            return ReopenTicket(ticket_id=ticket_id)
         return self._dice.choice(
             (
-                (ResolveTicket(ticket_id=ticket_id),),
-                (ResolveTicket(ticket_id=ticket_id),),
-                (UnassignTicket(ticket_id=ticket_id),),
-                (UnassignTicket(ticket_id=ticket_id), self._assign(ticket)),
-                (self._transfer(ticket_id),),
-                (self._assign(ticket),),
+                ResolveTicket(ticket_id=ticket_id),
+                ResolveTicket(ticket_id=ticket_id),
+                UnassignTicket(ticket_id=ticket_id),
+                ReassignTicket(ticket_id=ticket_id, agent_id=self._an_agent(ticket.department_id)),
+                ReassignTicket(ticket_id=ticket_id, agent_id=self._an_agent(ticket.department_id)),
+                self._transfer(ticket_id),
+                self._assign(ticket),
             )
         )
 
@@ -152,6 +154,7 @@ class Person:
             requester_id=CustomerId(customer.id),
             priority=self._dice.choice(list(Priority)),
             channel=Channel.API,
+            skills=self._dice.choice(((), (), (SKILL,))),
             department_id=DepartmentId(self._dice.choice(self._place.departments)),
         )
         await self._count("OpenTicket", self._core.tickets.open(command, customer, Command(), at=utc_now()))
@@ -197,8 +200,14 @@ class Person:
     @staticmethod
     def _ignore_the_capacity(ticket: Ticket, agent: Agent) -> None:
         ticket.assign(AgentId(agent.id), at=utc_now(), by=AssignedBy.PERSON)
+        agent.must_be_there(ticket.department_id)
         agent.record(
-            WorkReserved(occurred_at=utc_now(), ticket_id=TicketId(ticket.id), department_id=ticket.department_id)
+            WorkReserved(
+                occurred_at=utc_now(),
+                ticket_id=TicketId(ticket.id),
+                department_id=ticket.department_id,
+                weight=ticket.demand.weight,
+            )
         )
 
     @staticmethod
@@ -209,7 +218,7 @@ class Person:
             department_id=ticket.department_id,
             assigned_by=AssignedBy.PERSON,
         )
-        agent.reserve(TicketId(ticket.id), ticket.department_id, at=utc_now())
+        agent.reserve(TicketId(ticket.id), ticket.department_id, at=utc_now(), requirement=ticket.demand.requirement)
         ticket.record(fact)
 
     _mistakes: ClassVar[dict[str, Callable[[Ticket, Agent], None]]] = {
