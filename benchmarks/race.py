@@ -72,6 +72,17 @@ TOLD_BY = {
 }
 """What the books count -> the commands of which each that was carried out adds one."""
 
+HEAVY = [
+    "uvloop",
+    "supportix.bootstrap",
+    "supportix.embedded",
+    "supportix.migrating",
+    "supportix.processes.assigner",
+    "supportix.processes.audit",
+    "supportix.processes.worker",
+]
+"""Modules that are imported once, for all processes."""
+
 Told = Counter[tuple[str, str]]
 """(command, "done" or the name of its refusal) -> how often."""
 
@@ -183,7 +194,7 @@ async def no_account(_: psycopg.AsyncConnection[Any]) -> None:
 def raced(place: Place, processes: int, seconds: float, careless: str | None) -> Told:
     """Let everybody race, then let the assigner give out what is left. Returns what the people were told."""
     context = get_context("forkserver")  # One process imports, all others are copies of it.
-    context.set_forkserver_preload(["race_people"])
+    context.set_forkserver_preload(HEAVY)
     assigner, its_control = started(context, give_out, place.url)
     assert its_control.recv() == "ready"
     people = []
