@@ -123,7 +123,7 @@ def _open(desk: Desk, step: Step) -> list[DomainEvent]:
 
 def _distribute(desk: Desk, step: Step) -> list[DomainEvent]:
     decisions = desk.board.decide(desk.board.ready(), at=desk.now, by=AssignedBy.POLICY, limit=step.what + 1)
-    return [event for decision in decisions for event in decision]
+    return desk.board.events_of(decisions, at=desk.now)
 
 
 def _assign(desk: Desk, step: Step) -> list[DomainEvent]:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from supportix.domain.agent import Agent, Availability, WorkReserved
 from supportix.domain.aggregate import Aggregate
+from supportix.domain.merge import Merge, MergeState
 from supportix.domain.ticket import Ticket, TicketAssigned
 from supportix.store.log import LogEntry
 
@@ -39,8 +40,18 @@ def _checked(entry: LogEntry, state: dict[UUID, Aggregate]) -> Aggregate:
         assert isinstance(known, Agent)
         assert known.open_work < known.capacity, f"position {entry.position} exceeds {known.capacity} of {known.id}"
         assert known.availability is Availability.ONLINE
-        assert entry.fact.department_id in known.department_ids
+        assert _serving(entry.fact, state) in known.department_ids
     return entry.event.mutate(known)
+
+
+def _serving(fact: WorkReserved, state: dict[UUID, Aggregate]) -> UUID | None:
+    """The department of the agent: the ticket's, or its partner's while their pool lasts."""
+    if fact.merge_id is None:
+        return fact.department_id
+    merge = state[fact.merge_id]
+    assert isinstance(merge, Merge)
+    assert merge.state is MergeState.POOLED
+    return merge.partner_of(fact.department_id)
 
 
 def _must_agree(events: list[LogEntry], state: dict[UUID, Aggregate]) -> None:

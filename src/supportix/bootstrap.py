@@ -12,8 +12,10 @@ from supportix.commands.agents import Agents
 from supportix.commands.departments import Departments
 from supportix.commands.desk import SupportDesk
 from supportix.commands.known_departments import KnownDepartments
+from supportix.commands.merges import Merges
 from supportix.commands.numbers import TicketNumbers
 from supportix.commands.tickets import Tickets
+from supportix.routing.router import Router
 from supportix.settings import SettingRefused, Settings
 from supportix.store.committer import GroupCommitter
 from supportix.store.connections import LivePool
@@ -31,6 +33,8 @@ class Core(msgspec.Struct, frozen=True):
     tickets: Tickets
     departments: Departments
     agents: Agents
+    router: Router
+    merges: Merges
 
 
 def utc_now() -> datetime:
@@ -50,7 +54,8 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
         await committer.start()
         desk = SupportDesk(url, pool, committer)
         known = KnownDepartments(desk)
-        tickets = Tickets(desk, TicketNumbers(pool), known)
+        router = Router(pool)
+        tickets = Tickets(desk, TicketNumbers(pool), known, router)
         core = Core(
             pool=pool,
             wakeups=wakeups,
@@ -58,12 +63,15 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
             desk=desk,
             feed=LogFeed(desk.reading, wakeups),
             tickets=tickets,
-            departments=Departments(desk, known),
+            departments=Departments(desk, known, router),
             agents=Agents(desk, known),
+            router=router,
+            merges=Merges(desk, known),
         )
         try:
             yield core
         finally:
+            await router.close()
             await committer.close()
             desk.close()
 

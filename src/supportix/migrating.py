@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Engine, MetaData
 
-_DECLARING = ("supportix.store.schema", "supportix.identity.schema", "supportix.projections.schema")
+_DECLARING = (
+    "supportix.store.schema",
+    "supportix.identity.schema",
+    "supportix.routing.schema",
+    "supportix.projections.schema",
+    "supportix.simulation.schema",
+)
 _MIGRATE_LOCK = 7_305_113_027_002
 
 

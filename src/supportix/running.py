@@ -16,8 +16,9 @@ import structlog
 from nats.aio.client import Client
 
 from supportix.bootstrap import Core, open_core, utc_now
-from supportix.processes import assigner, timekeeper
+from supportix.processes import assigner, merging, timekeeper
 from supportix.processes.assigner import Assigner
+from supportix.processes.merging import Merging
 from supportix.processes.timekeeper import Timekeeper
 from supportix.processes.worker import Process, work
 from supportix.projections import runner
@@ -26,6 +27,9 @@ from supportix.projections.runner import ProjectionRunner
 from supportix.realtime import relay
 from supportix.realtime.lifespan import open_nats, relay_process
 from supportix.settings import Settings
+from supportix.simulation import process as simulations
+from supportix.simulation.jobs import SimulationJobs
+from supportix.simulation.process import Simulations
 from supportix.store.committer import Fence
 from supportix.store.leases import Leases
 from supportix.store.partitions import ensure_ahead
@@ -65,6 +69,8 @@ def _on_the_log(core: Core) -> dict[str, Process]:
     return {
         runner.LEASE: lambda fence: _keep_read_models(core, fence),
         assigner.LEASE: lambda fence: Assigner(core.desk, core.committer, core.feed, fence, utc_now).run(),
+        merging.LEASE: lambda fence: Merging(core.desk, fence, utc_now).run(),
+        simulations.LEASE: lambda fence: Simulations(SimulationJobs(core.pool), str(core.pool.conninfo), fence).run(),
         timekeeper.LEASE: lambda fence: Timekeeper(core.desk, fence, utc_now).run(),
         HOUSEKEEPING: lambda _: _keep_room(core),
     }

@@ -14,7 +14,7 @@ from tests.store.streams import whole_log
 from supportix.bootstrap import Core, open_core
 from supportix.commands.agents import AgentAnswer, RegisterAgent
 from supportix.commands.departments import DepartmentAnswer, UnknownPolicy
-from supportix.commands.tickets import UnknownDepartment
+from supportix.commands.known_departments import UnknownDepartment
 from supportix.domain.agent import Agent, CapacityOutOfRange
 from supportix.domain.department import Department, DepartmentNameMissing, DepartmentNameTaken
 from supportix.domain.errors import Conflict, NotFound

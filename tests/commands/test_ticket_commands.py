@@ -10,6 +10,7 @@ from tests.scene import SUPERVISOR, Scene, a_customer, answer, opening
 from tests.store.streams import whole_log
 
 from supportix.bootstrap import Core, open_core
+from supportix.commands.known_departments import UnknownDepartment
 from supportix.commands.tickets import (
     AssignTicket,
     AwaitCustomer,
@@ -23,7 +24,6 @@ from supportix.commands.tickets import (
     TransferTicket,
     UnassignTicket,
     UnknownAgent,
-    UnknownDepartment,
 )
 from supportix.domain.agent import Agent, AgentAtCapacity
 from supportix.domain.errors import NotFound, Refusal

@@ -95,7 +95,7 @@ def test_only_an_online_agent_takes_tickets_on(unavailable):
 def test_an_agent_takes_on_no_more_than_its_capacity():
     given(REGISTERED, ONLINE, reserved(FIRST)).when(reserving(SECOND)).then(reserved(SECOND, at=NOW))
     given(REGISTERED, ONLINE, reserved(FIRST), reserved(SECOND)).when(reserving(THIRD)).then_refused(
-        AgentAtCapacity, saying="holds 2 of at most 2 tickets"
+        AgentAtCapacity, saying="holds 2 of at most 2 points, and the ticket weighs 1"
     )
 
 

@@ -2,28 +2,85 @@
 
 from uuid import UUID
 
+import msgspec
 import pytest
 
-from supportix.policies.assignment import LEAST_BUSY, POLICIES, ROUND_ROBIN, AssignmentPolicy, Candidate
+from supportix.domain.demand import ANYBODY, Demand, Requirement
+from supportix.domain.ids import AgentId
+from supportix.policies.assignment import (
+    LEAST_BUSY,
+    ROUND_ROBIN,
+    STICKY,
+    WEIGHTED,
+    AssignmentPolicy,
+    Candidate,
+    ranked,
+    tie_break,
+)
+from supportix.policies.registry import KNOWN, POLICIES, PolicyRefused, by_version, newest
 
 
-def candidate(number: int, *, open_work: int = 0, capacity: int = 5, last_turn: int = 0) -> Candidate:
-    return Candidate(UUID(int=number), open_work, capacity, last_turn)
+def candidate(
+    number: int, *, open_work: int = 0, capacity: int = 5, last_turn: int = 0, proficiency: int = 0
+) -> Candidate:
+    return Candidate(AgentId(UUID(int=number)), open_work, capacity, last_turn, proficiency)
 
 
-def ranking(policy: AssignmentPolicy, *candidates: Candidate) -> list[int]:
-    return [each.agent_id.int for each in sorted(candidates, key=policy.key)]
+def ranking(policy: AssignmentPolicy, *candidates: Candidate, requirement: Requirement = ANYBODY) -> list[int]:
+    return [each.agent_id.int for each in sorted(candidates, key=lambda each: policy.place(each, requirement))]
 
 
 def test_policies_by_name_and_version():
     """A changed key needs a higher version: old choices are proved by running the version that made them."""
-    assert {name: policy.version for name, policy in POLICIES.items()} == {"round_robin": 1, "least_busy": 1}
-    assert all(policy.name == name for name, policy in POLICIES.items())
+    assert {name: policy.version for name, policy in POLICIES.items()} == {
+        "round_robin": 1,
+        "least_busy": 1,
+        "weighted": 1,
+        "sticky": 1,
+    }
+    assert all((policy.name, policy.version) == key for key, policy in KNOWN.items())
+
+
+def test_departments_use_the_newest_version_and_former_ones_stay_known():
+    former = msgspec.structs.replace(LEAST_BUSY, name="own", version=1)
+    present = msgspec.structs.replace(LEAST_BUSY, name="own", version=2)
+    known = by_version([present, former])
+    assert known == {("own", 1): former, ("own", 2): present}
+    assert newest(known) == {"own": present}
+
+
+def test_two_policies_of_one_name_and_version_are_refused():
+    with pytest.raises(PolicyRefused, match="two policies 'round_robin' of version 1"):
+        by_version([ROUND_ROBIN, msgspec.structs.replace(ROUND_ROBIN, explain=LEAST_BUSY.explain)])
+
+
+def test_weighted_goes_by_the_load_with_the_ticket_per_capacity_and_level():
+    skilled = Requirement(weight=2, skills=("french",))
+    assert ranking(
+        WEIGHTED,
+        candidate(1, open_work=2, capacity=4, proficiency=500),
+        candidate(2, open_work=0, capacity=4, proficiency=200),
+        candidate(3, open_work=1, capacity=4, proficiency=200),
+        requirement=skilled,
+    ) == [1, 2, 3]
+    assert ranking(WEIGHTED, candidate(1, open_work=1, capacity=4), candidate(2, open_work=1, capacity=2)) == [1, 2]
+
+
+def test_sticky_puts_the_preferred_agent_first_where_it_can_take_the_ticket():
+    first, second, third = candidate(1), candidate(2, open_work=1), candidate(3, open_work=2)
+    demand = Demand(preferred_agent_id=third.agent_id)
+    assert STICKY.preferred(demand) == third.agent_id
+    assert ranked([first, second, third], third) == [third, first, second]
+    assert ranked([first, second], third) == [third, first]
+    assert ranked([first, second], None) == [first, second]
+    assert tie_break(STICKY, demand, [third, first]) == "the customer's previous agent"
+    assert tie_break(STICKY, Demand(), [first, second]) == "smallest load for its capacity"
+    assert tie_break(STICKY, Demand(), [first]) == "the only one who can take it"
 
 
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES.keys())
 def test_a_key_never_ties(policy):
-    assert len({policy.key(candidate(number)) for number in range(10)}) == 10
+    assert len({policy.place(candidate(number), ANYBODY) for number in range(10)}) == 10
 
 
 def test_round_robin_goes_by_who_had_no_turn_for_the_longest():
@@ -71,5 +128,5 @@ def test_least_busy_between_equals_goes_by_turn_then_id():
     ],
 )
 def test_a_choice_names_what_decided_between_the_two_first(policy, first, second, why):
-    assert policy.key(first) < policy.key(second)
+    assert policy.place(first, ANYBODY) < policy.place(second, ANYBODY)
     assert policy.explain(first, second) == why

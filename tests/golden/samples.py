@@ -65,6 +65,7 @@ _SINGLE: Mapping[type[inspect.Type], Callable[[Any, str, Any], Any]] = {
     inspect.DateTimeType: lambda *_: _AT.isoformat(),
     inspect.StrType: lambda _, name, __: f'{name}: „Größe“ 請求書 "\\\n',
     inspect.IntType: lambda _, name, __: 1 + len(name),
+    inspect.FloatType: lambda _, name, __: len(name) / 64,
     inspect.BoolType: lambda _, __, default: default is not True,
 }
 """Of a type that isn't here, no sample is known yet."""

@@ -117,6 +117,9 @@ def test_the_fields_that_are_marked_as_personal():
         "ticket.closed.v1": {"reason"},
         "ticket.reopened.v1": {"reason"},
         "agent.registered.v1": {"name"},
+        "agent.availability_changed.v1": {"reason"},
+        "agent.work_forced.v1": {"reason"},
+        "merge.dismissed.v1": {"reason"},
     }
 
 

@@ -24,6 +24,7 @@ import yaml
 from click.testing import CliRunner, Result
 from tests.conftest import MakeDatabase
 from tests.generated_log import write_log
+from tests.merging import MergingDesk
 from tests.projections.read_models import a_runner, catch_up
 from tests.spoiled import spoil
 
@@ -482,6 +483,24 @@ def test_a_parked_stream_is_listed_retried_and_dropped(database_url: str, tmp_pa
     left = [json.loads(line)["projection"] for line in cli.shows("parked", "list", "--json").splitlines()]
     assert left == ["traffic_history"]
     assert "Nothing was changed" in cli.shows("rebuild", "ticket_list", "department_queue", "--compare-only")
+
+
+def test_merges_are_listed_with_the_names_of_their_departments(database_url: str, tmp_path: Path) -> None:
+    async def one_merge() -> str:
+        async with open_core(Settings(database_url=database_url)) as core:
+            desk = await MergingDesk(core).open()
+            made = await desk.by_hand(approved=False)
+            await desk.project()
+            return str(made.merge_id)
+
+    merge_id = asyncio.run(one_merge())
+    cli = Cli(database_url, tmp_path)
+
+    line = cli.shows("merges", "--live").splitlines()[2].split("\t")
+    assert line[:5] == [merge_id, "Busy", "Idle", "redistribute", "suggested"]
+    assert line[6:] == ["by hand", "0", "0"]
+    told = json.loads(cli.shows("merges", "--json"))
+    assert (told["merge_id"], told["evidence"]["target"]["free_capacity"]) == (merge_id, 20)
 
 
 def test_what_is_not_parked_is_refused(cli: Cli) -> None:

@@ -54,12 +54,15 @@ async def catch_up(runner: ProjectionRunner) -> int:
 
 
 async def all_rows(core: Core) -> Rows:
-    """Every row of every read model, in the order of the primary keys."""
+    """Every row of every read model, in the order of the primary keys; its values in the order of the model's columns,
+    which in a migrated table may be another.
+    """
     rows: Rows = {}
     async with core.pool.connection() as connection:
         for table in TABLES:
             keys = ", ".join(column.name for column in table.primary_key.columns)
-            cursor = await connection.execute(f"SELECT * FROM {LIVE}.{table.name} ORDER BY {keys}")  # noqa: S608
+            names = ", ".join(column.name for column in table.columns)
+            cursor = await connection.execute(f"SELECT {names} FROM {LIVE}.{table.name} ORDER BY {keys}")  # noqa: S608
             rows[table.name] = await cursor.fetchall()
     return rows
 

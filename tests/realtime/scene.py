@@ -8,10 +8,12 @@ from uuid import UUID, uuid4
 
 import msgspec
 from nats.aio.client import Client
+from tests.merging import load, settings
 from tests.waiting import until
 
 from supportix.bootstrap import Core, open_core, utc_now
 from supportix.commands.actors import Actor
+from supportix.commands.merges import MergeAnswer
 from supportix.commands.tickets import (
     AssignTicket,
     ChangePriority,
@@ -26,6 +28,7 @@ from supportix.commands.tickets import (
 from supportix.domain.agent import Agent, Availability, register_agent
 from supportix.domain.department import Department, create_department
 from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
+from supportix.domain.merge_evidence import Evidence
 from supportix.domain.ticket import Channel, Priority
 from supportix.identity.roles import Role
 from supportix.projections.runner import ProjectionRunner
@@ -97,6 +100,13 @@ class Desk:
     async def change_departments(self, agent_id: AgentId, *department_ids: DepartmentId) -> None:
         agent = await self.core.desk.load(Agent, agent_id)
         await self._save(agent.change_departments(department_ids, at=utc_now()))
+
+    async def merge(self, source: DepartmentId, target: DepartmentId) -> UUID:
+        """A merge by hand, approved at once."""
+        await self.core.merges.change_settings(source, settings(target), SUPERVISOR, Command(), None, at=utc_now())
+        evidence = Evidence(position=await self.head(), source=load(source), target=load(target))
+        outcome = await self.core.merges.suggest(evidence, None, SUPERVISOR, Command(), approved=True, at=utc_now())
+        return msgspec.json.decode(outcome.answer, type=MergeAnswer).merge_id
 
     async def head(self) -> int:
         return await self.core.desk.reading.head()

@@ -412,6 +412,37 @@ def test_a_level_waits_for_the_read_models(database: str) -> None:
     asyncio.run(scenario())
 
 
+def test_merges_are_told_to_those_who_see_every_department_live_and_afterwards(database: str) -> None:
+    async def scenario() -> None:
+        async with desk_on(database, read_models=True) as desk:
+            busy, idle = await desk.department(), await desk.department()
+            hub = hub_of(desk)
+            async with (
+                listening(hub, somebody(Role.SUPERVISOR)) as at_supervisor,
+                listening(hub, somebody(Role.AGENT, await desk.agent(idle))) as at_agent,
+            ):
+                await at_supervisor.subscribe(EVERYTHING)
+                await at_agent.subscribe(frozenset({Topic.TICKETS, Topic.QUEUES, Topic.LOADS}))
+                assert Topic.MERGES not in at_agent.seat.allowed_topics
+                before = at_supervisor.cursor
+                merge = await desk.merge(busy, idle)
+                for happened in ("suggested", "approved"):
+                    await at_supervisor.has(
+                        "merge.changed",
+                        merge_id=str(merge),
+                        happened=happened,
+                        source_id=str(busy),
+                        target_id=str(idle),
+                    )
+                await at_agent.is_at(await desk.head())
+                assert at_agent.of("merge.changed") == []
+            async with listening(hub, somebody(Role.ADMIN)) as at_admin:
+                await at_admin.subscribe(EVERYTHING, resume=before)
+                assert [frame["happened"] for frame in at_admin.of("merge.changed")] == ["suggested", "approved"]
+
+    asyncio.run(scenario())
+
+
 def test_a_busy_queue_is_told_at_most_four_times_a_second(database: str) -> None:
     async def scenario() -> None:
         async with desk_on(database, read_models=True) as desk:

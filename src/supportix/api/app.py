@@ -27,8 +27,11 @@ from supportix.api.routes import (
     departments,
     events,
     histories,
+    merges,
     projections,
     queues,
+    routing,
+    simulations,
     ticket_opening,
     ticket_reads,
     tickets,
@@ -47,11 +50,14 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *histories.ENDPOINTS,
     *queues.ENDPOINTS,
     *departments.ENDPOINTS,
+    *merges.ENDPOINTS,
+    *routing.ENDPOINTS,
     *agents.ENDPOINTS,
     *customers.ENDPOINTS,
     *accounts.ENDPOINTS,
     *events.ENDPOINTS,
     *projections.ENDPOINTS,
+    *simulations.ENDPOINTS,
 )
 
 

@@ -81,6 +81,13 @@ class Read(msgspec.Struct, Generic[AnswerT], frozen=True):
     """Whether an equal version means an equal answer."""
 
 
+class Accepted(msgspec.Struct, Generic[AnswerT], frozen=True):
+    """What was begun, and under which path of the API it is found."""
+
+    value: AnswerT
+    path: str
+
+
 class Page(msgspec.Struct, Generic[AnswerT], frozen=True):
     """One page of a list. `next_cursor` leads to the next one; null at the end."""
 

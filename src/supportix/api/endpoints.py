@@ -14,7 +14,7 @@ import msgspec
 
 from supportix.api.access import Needs
 from supportix.api.binding import Body, Query, path_argument
-from supportix.api.call import Call, Read
+from supportix.api.call import Accepted, Call, Read
 from supportix.commands.desk import Outcome
 from supportix.domain.errors import Refusal
 
@@ -33,7 +33,7 @@ class Kind(StrEnum):
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """One operation. `answer` is the type of its body; None where it has none."""
+    """One operation. `answer` is the type of its body; None where it has none. `located`: it answers with Location."""
 
     method: str
     path: str
@@ -45,6 +45,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     answer: Any
     refusals: tuple[type[Refusal], ...]
     conditional: bool
+    located: bool
     body: Body[Any] | None
     query: Query[Any] | None
     path_types: Mapping[str, Any]
@@ -106,12 +107,16 @@ def query(
 def action(
     method: str, path: str, *, needs: Needs, tag: str, status: int = 200, refusals: tuple[type[Refusal], ...] = ()
 ) -> Declare:
-    """Declare what neither reads nor writes the log. Its handler returns the answer, or None where there is none."""
+    """Declare what neither reads nor writes the log. Its handler returns the answer, or None where there is none.
+
+    What it has only begun it returns as an Accepted.
+    """
 
     def declare(handle: Handler) -> Endpoint:
         returned = get_type_hints(handle)["return"]
-        answer = None if returned is type(None) else returned
-        return _endpoint(handle, method, path, Kind.ACTION, needs, tag, status, answer, refusals, False)
+        located = get_origin(returned) is Accepted
+        answer = get_args(returned)[0] if located else None if returned is type(None) else returned
+        return _endpoint(handle, method, path, Kind.ACTION, needs, tag, status, answer, refusals, False, located)
 
     return declare
 
@@ -127,6 +132,7 @@ def _endpoint(
     answer: Any,
     refusals: tuple[type[Refusal], ...],
     conditional: bool,
+    located: bool = False,
 ) -> Endpoint:
     hints = get_type_hints(handle, include_extras=True)
     names = list(inspect.signature(handle).parameters)[1:]
@@ -142,6 +148,7 @@ def _endpoint(
         answer=answer,
         refusals=refusals,
         conditional=conditional,
+        located=located,
         body=Body(hints["body"]) if "body" in names else None,
         query=Query(hints["query"]) if "query" in names else None,
         path_types=path_types,

@@ -31,6 +31,7 @@ GivenPassword = Annotated[str, Meta(max_length=1_024, pattern=NO_NUL)]
 NewPassword = Annotated[
     str, Meta(min_length=10, max_length=256, pattern=NO_NUL, examples=["correct horse battery staple"])
 ]
+RequestTypeName = Annotated[str, Meta(min_length=1, max_length=50, pattern=NO_NUL, examples=["refund"])]
 SearchText = Annotated[str, Meta(min_length=1, max_length=100, pattern=NO_NUL)]
 TicketNumber = Annotated[str, Meta(pattern="^SUP-[0-9]{4}-[0-9]{6,12}$", examples=["SUP-2026-000123"])]
 TicketReference = Annotated[

@@ -12,7 +12,7 @@ from litestar.types import ASGIApp
 from supportix.api.access import Audience, must_admit
 from supportix.api.answers import Answer, empty_answer, json_answer, read_body
 from supportix.api.backend import Backend
-from supportix.api.call import Call, Page, Read
+from supportix.api.call import Accepted, Call, Page, Read
 from supportix.api.endpoints import Endpoint, Kind
 from supportix.api.headers import entity_tag, knows_version, least_position
 from supportix.commands.desk import Outcome
@@ -122,9 +122,12 @@ def _answer_query(call: Call, _: Endpoint, read: Read[Any]) -> Answer:
     return json_answer(200, _encode(read.value), headers)
 
 
-def _answer_action(_: Call, endpoint: Endpoint, answer: Any) -> Answer:
+def _answer_action(call: Call, endpoint: Endpoint, answer: Any) -> Answer:
     if answer is None:
         return empty_answer(endpoint.status, [])
+    if isinstance(answer, Accepted):
+        prefix = call.scope["path"].removesuffix(endpoint.path)
+        return json_answer(endpoint.status, _encode(answer.value), [(b"location", f"{prefix}{answer.path}".encode())])
     return json_answer(endpoint.status, _encode(answer), [])
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from supportix.domain.aggregate import Fact
+from supportix.domain.routing import RoutingEvidence, SuggestedTag
 from supportix.domain.ticket import (
     AssignedBy,
     Channel,
@@ -22,6 +23,7 @@ from supportix.domain.ticket import (
     TicketReopened,
     TicketResolved,
     TicketRouted,
+    TicketTagsSuggested,
     TicketTransferred,
     TicketUnassigned,
     TicketWorkStarted,
@@ -60,10 +62,18 @@ class Opened(Entry, frozen=True, kw_only=True, tag="ticket-opened"):
 
 
 class Routed(Entry, frozen=True, kw_only=True, tag="ticket-routed"):
-    """It was routed to a department."""
+    """It was routed to a department. `evidence` is for staff, and null where the request named the department."""
 
     department_id: UUID
     step: RoutingStep
+    evidence: RoutingEvidence | None
+
+
+class TagsSuggested(Entry, frozen=True, kw_only=True, tag="ticket-tags-suggested"):
+    """A model added tags of its own. They are for staff, and null for others."""
+
+    tags: tuple[SuggestedTag, ...] | None
+    model_version: int | None
 
 
 class Assigned(Entry, frozen=True, kw_only=True, tag="ticket-assigned"):
@@ -84,12 +94,13 @@ class Unassigned(Entry, frozen=True, kw_only=True, tag="ticket-unassigned"):
 
 
 class Transferred(Entry, frozen=True, kw_only=True, tag="ticket-transferred"):
-    """It moved to another department. `reason` is for staff."""
+    """It moved to another department, by a merge where one is named. `reason` and `merge_id` are for staff."""
 
     from_department_id: UUID
     to_department_id: UUID
     from_agent_id: UUID | None
     reason: str | None
+    merge_id: UUID | None
 
 
 class WorkStarted(Entry, frozen=True, kw_only=True, tag="ticket-work-started"):
@@ -130,6 +141,7 @@ class PriorityChanged(Entry, frozen=True, kw_only=True, tag="ticket-priority-cha
 
 TimelineEntry = (
     Opened
+    | TagsSuggested
     | Routed
     | Assigned
     | Unassigned
@@ -145,6 +157,7 @@ TimelineEntry = (
 
 _ENTRIES: dict[type[Fact], type[TimelineEntry]] = {
     TicketOpened: Opened,
+    TicketTagsSuggested: TagsSuggested,
     TicketRouted: Routed,
     TicketAssigned: Assigned,
     TicketUnassigned: Unassigned,
@@ -157,9 +170,11 @@ _ENTRIES: dict[type[Fact], type[TimelineEntry]] = {
     TicketPriorityChanged: PriorityChanged,
 }
 _FOR_STAFF: dict[type[TimelineEntry], frozenset[str]] = {
+    TagsSuggested: frozenset({"tags", "model_version"}),
+    Routed: frozenset({"evidence"}),
     Assigned: frozenset({"reasons"}),
     Unassigned: frozenset({"reason"}),
-    Transferred: frozenset({"reason"}),
+    Transferred: frozenset({"reason", "merge_id"}),
 }
 
 

@@ -77,6 +77,8 @@ def _show_audit(report: AuditReport) -> None:
     click.echo(f"{report.events:,} events up to position {report.until:,} were read.")
     click.echo(f"{report.proved:,} of {by_policy:,} assignments by a policy were proved by replay.")
     show_table("Assignments", ("chosen by", "count"), sorted(report.assignments.items()))
+    if report.routings_proved:
+        show_table("Routings that were proved", ("decided by", "count"), sorted(report.routings_proved.items()))
     if report.clean:
         click.echo("No difference was found, and every invariant holds.")
         return

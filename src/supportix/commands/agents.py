@@ -12,7 +12,7 @@ from supportix.commands.actors import Actor
 from supportix.commands.desk import Outcome, SupportDesk, Work
 from supportix.commands.known_departments import KnownDepartments
 from supportix.domain.agent import Agent, Availability, register_agent
-from supportix.domain.errors import Forbidden, NotFound
+from supportix.domain.errors import Forbidden
 from supportix.domain.ids import AgentId, DepartmentId
 from supportix.domain.schedule import Schedule
 from supportix.identity.roles import Permission, Role
@@ -135,18 +135,15 @@ class Agents:
         return await self._change(agent_id, envelope, version, lambda agent: agent.change_schedule(schedule, at=at))
 
     async def heartbeat(self, agent_id: UUID, actor: Actor, *, at: datetime) -> None:
-        """The agent is there. From the first one on, silence takes it offline. Refused: Forbidden, NotFound."""
+        """The agent is there. From the first one on, silence takes it offline. Refused: Forbidden."""
         if not (actor.role is Role.AGENT and actor.id == agent_id):
             raise Forbidden("agents send their own heartbeats, and nobody else's")
         async with self._desk.pool.connection() as connection:
-            cursor = await connection.execute(
-                "INSERT INTO agent_heartbeats AS h (agent_id, seen_at) "
-                "SELECT agent_id, %s FROM read_model.agent_load WHERE agent_id = %s "
+            await connection.execute(
+                "INSERT INTO agent_heartbeats AS h (agent_id, seen_at) VALUES (%s, %s) "
                 "ON CONFLICT (agent_id) DO UPDATE SET seen_at = greatest(h.seen_at, excluded.seen_at)",
-                (at, agent_id),
+                (agent_id, at),
             )
-        if cursor.rowcount == 0:
-            raise NotFound(f"no agent has the id {agent_id}")
 
     async def change_departments(
         self,

@@ -1,8 +1,7 @@
 """Commands on departments."""
 
 import contextlib
-import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,14 +16,17 @@ from supportix.commands.known_departments import KnownDepartments
 from supportix.domain.department import Department, DepartmentNameTaken, TakeBack, create_department
 from supportix.domain.errors import InvalidInput
 from supportix.domain.ids import TRIAGE_DEPARTMENT_ID, DepartmentId
+from supportix.domain.routing_rules import RequestTypeTaken, RoutingRule, name_key
 from supportix.domain.ticket import Channel, Priority
 from supportix.identity.roles import Permission
 from supportix.policies import POLICIES
+from supportix.routing.router import Router
 from supportix.store.committer import Command
 from supportix.store.errors import StaleVersion, VersionConflict
 
 TRIAGE_NAME = "Triage"
 _NAMES = "department"
+_REQUEST_TYPES = "request type"
 
 
 class DepartmentAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,9 +56,10 @@ class UnknownPolicy(InvalidInput):
 class Departments:
     """Carries out commands on departments."""
 
-    def __init__(self, desk: SupportDesk, known: KnownDepartments) -> None:
+    def __init__(self, desk: SupportDesk, known: KnownDepartments, router: Router) -> None:
         self._desk = desk
         self._known = known
+        self._router = router
 
     async def create(self, name: str, policy: str, actor: Actor, envelope: Command, *, at: datetime) -> Outcome:
         """Refused: Forbidden, UnknownPolicy, DepartmentNameMissing, DepartmentNameTaken."""
@@ -132,6 +135,42 @@ class Departments:
         decide = self._change(department_id, actor, version, lambda each: each.change_take_back(take_back, at=at))
         return await self._carry_out(department_id, envelope, decide)
 
+    async def change_routing_rules(
+        self,
+        department_id: UUID,
+        rules: Sequence[RoutingRule],
+        actor: Actor,
+        envelope: Command,
+        version: int | None,
+        *,
+        at: datetime,
+    ) -> Outcome:
+        """Which tickets the department takes. Refused: Forbidden, NotFound, StaleVersion, RoutingRuleInvalid."""
+        decide = self._change(department_id, actor, version, lambda each: each.change_routing_rules(rules, at=at))
+        outcome = await self._carry_out(department_id, envelope, decide)
+        await self._router.refresh()
+        return outcome
+
+    async def change_request_types(
+        self,
+        department_id: UUID,
+        names: Sequence[str],
+        actor: Actor,
+        envelope: Command,
+        version: int | None,
+        *,
+        at: datetime,
+    ) -> Outcome:
+        """Which request types the department owns. Refused: Forbidden, NotFound, StaleVersion, RequestTypeInvalid,
+        RequestTypeTaken.
+        """
+        decide = self._change(department_id, actor, version, lambda each: each.change_request_types(names, at=at))
+        claim = claim_request_types(department_id, names)
+        outcome = await self._desk.carry_out_beside(envelope, decide, claim)
+        self._known.forget(department_id)
+        await self._router.refresh()
+        return outcome
+
     async def pause(
         self,
         department_id: UUID,
@@ -194,7 +233,7 @@ def must_be_policy(policy: str) -> None:
 
 def claim_name(holder_id: UUID, name: str) -> Callable[[psycopg.AsyncConnection[Any]], Any]:
     """Claims a department's name in the transaction that names it, and lets go of its former one."""
-    key = unicodedata.normalize("NFKC", name).strip().casefold()
+    key = name_key(name)
 
     async def claim(connection: psycopg.AsyncConnection[Any]) -> None:
         await connection.execute("DELETE FROM unique_names WHERE scope = %s AND holder_id = %s", (_NAMES, holder_id))
@@ -204,5 +243,23 @@ def claim_name(holder_id: UUID, name: str) -> Callable[[psycopg.AsyncConnection[
         )
         if cursor.rowcount == 0:
             raise DepartmentNameTaken(f"a department is called {name!r} already; another name was expected")
+
+    return claim
+
+
+def claim_request_types(holder_id: UUID, names: Sequence[str]) -> Callable[[psycopg.AsyncConnection[Any]], Any]:
+    """Claims request types in the transaction that gives them to a department, and lets go of its former ones."""
+
+    async def claim(connection: psycopg.AsyncConnection[Any]) -> None:
+        await connection.execute(
+            "DELETE FROM unique_names WHERE scope = %s AND holder_id = %s", (_REQUEST_TYPES, holder_id)
+        )
+        for name in sorted(names, key=name_key):  # In one order, so that two who claim don't wait in a circle.
+            cursor = await connection.execute(
+                "INSERT INTO unique_names (scope, key, holder_id) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+                (_REQUEST_TYPES, name_key(name), holder_id),
+            )
+            if cursor.rowcount == 0:
+                raise RequestTypeTaken(f"request type {name!r} belongs to another department; take it away there first")
 
     return claim

@@ -11,18 +11,18 @@ from uuid_utils.compat import uuid7
 from supportix.commands.actors import Actor, must_see, must_work_on
 from supportix.commands.desk import Outcome, SupportDesk, Work
 from supportix.commands.known_departments import KnownDepartments
+from supportix.commands.lending import lent_to
 from supportix.commands.numbers import TicketNumbers
 from supportix.commands.waiting import previous_agent, waiting_tickets
 from supportix.domain.agent import Agent
 from supportix.domain.demand import Demand
 from supportix.domain.department import Department
 from supportix.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
-from supportix.domain.ids import TRIAGE_DEPARTMENT_ID, AgentId, CustomerId, DepartmentId, TicketId
+from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
 from supportix.domain.ticket import (
     AssignedBy,
     Channel,
     Priority,
-    RoutingStep,
     Status,
     Ticket,
     TicketHasAgent,
@@ -31,6 +31,8 @@ from supportix.domain.ticket import (
 from supportix.identity.roles import Permission, Role
 from supportix.policies import POLICIES
 from supportix.policies.assignment import nobody
+from supportix.routing.book import Request
+from supportix.routing.router import Router
 from supportix.store.committer import Command
 from supportix.store.errors import StaleVersion
 
@@ -39,7 +41,7 @@ MOST_LOOKED_AT = 100
 
 
 class OpenTicket(msgspec.Struct, frozen=True, kw_only=True):
-    """Open a ticket for a requester; without a department it goes to triage."""
+    """Open a ticket for a requester; where neither department nor request type is named, routing decides."""
 
     subject: str
     description: str
@@ -49,6 +51,7 @@ class OpenTicket(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     skills: tuple[str, ...] = ()
     department_id: DepartmentId | None = None
+    request_type: str | None = None
 
 
 class TicketCommand(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,16 +141,19 @@ class NothingToTake(Conflict):
 class Tickets:
     """Carries out commands on tickets."""
 
-    def __init__(self, desk: SupportDesk, numbers: TicketNumbers, departments: KnownDepartments) -> None:
+    def __init__(
+        self, desk: SupportDesk, numbers: TicketNumbers, departments: KnownDepartments, router: Router
+    ) -> None:
         self._desk = desk
         self._numbers = numbers
         self._departments = departments
+        self._router = router
 
     async def open(self, command: OpenTicket, actor: Actor, envelope: Command, *, at: datetime) -> Outcome:
-        """Refused: Forbidden, UnknownDepartment, SubjectMissing."""
+        """Refused: Forbidden, UnknownDepartment, UnknownRequestType, RequestTypeElsewhere, SubjectMissing."""
         actor.must_have(Permission.TICKETS_OPEN)
-        department_id = command.department_id or TRIAGE_DEPARTMENT_ID
-        department = await self._departments.get(department_id)
+        routed = await self._router.route(_request(command), tags=command.tags)
+        department = await self._departments.get(routed.decision.department_id)
         ticket = open_ticket(
             TicketId(uuid7()),
             number=await self._numbers.next(at.year),
@@ -157,8 +163,10 @@ class Tickets:
             priority=command.priority,
             channel=command.channel,
             tags=command.tags,
-            department_id=department_id,
-            step=RoutingStep.TRIAGE if command.department_id is None else RoutingStep.REQUEST,
+            department_id=routed.decision.department_id,
+            step=routed.decision.step,
+            evidence=routed.decision.evidence,
+            suggested=routed.suggestion(at=at),
             demand=department.demand(
                 command.priority,
                 command.channel,
@@ -247,7 +255,8 @@ class Tickets:
         if command.force and agent.obstacle(requirement) is not None:
             agent.force(ticket_id, ticket.department_id, at=at, requirement=requirement, reason=command.reason)
         else:
-            agent.reserve(ticket_id, ticket.department_id, at=at, requirement=requirement)
+            lent = await lent_to(work, agent, ticket, at=at)
+            agent.reserve(ticket_id, ticket.department_id, at=at, requirement=requirement, lent=lent)
 
     async def _reassign(self, work: Work, ticket: Ticket, command: ReassignTicket, actor: Actor, at: datetime) -> None:
         actor.must_have(Permission.TICKETS_ASSIGN)
@@ -331,6 +340,17 @@ class Tickets:
         ReopenTicket: _reopen,
         ChangePriority: _prioritise,
     }
+
+
+def _request(command: OpenTicket) -> Request:
+    return Request(
+        subject=command.subject,
+        description=command.description,
+        requester_id=command.requester_id,
+        channel=command.channel,
+        department_id=command.department_id,
+        request_type=command.request_type,
+    )
 
 
 async def _release(work: Work, holder: AgentId | None, ticket: Ticket, at: datetime) -> None:

@@ -9,12 +9,12 @@ with the ticket's own event.
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from supportix.domain.aggregate import Aggregate, Fact, PersonalText
 from supportix.domain.demand import ANYBODY, Requirement
 from supportix.domain.errors import Conflict, InvalidInput
-from supportix.domain.ids import AgentId, DepartmentId, TicketId
+from supportix.domain.ids import AgentId, DepartmentId, MergeId, TicketId
 from supportix.domain.schedule import ALWAYS, Schedule
 
 CAPACITY_LIMIT = 10_000
@@ -29,6 +29,13 @@ class Availability(StrEnum):
     ONLINE = "online"
     AWAY = "away"
     OFFLINE = "offline"
+
+
+class Lent(NamedTuple):
+    """That a pool lets an agent of one department, `by` which it is lent, take the tickets of its partner."""
+
+    by: DepartmentId
+    merge_id: MergeId
 
 
 # Names in TOPIC and the names of fields are the storage format of years of history: never change them. A field may be
@@ -85,6 +92,8 @@ class WorkReserved(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False
     ticket_id: TicketId
     department_id: DepartmentId
     weight: int = 1
+    merge_id: MergeId | None = None
+    """The pool by which the agent took a ticket of a department that isn't its own."""
 
     def apply(self, agent: "Agent") -> None:
         agent.work[str(self.ticket_id)] = str(self.department_id)
@@ -176,10 +185,19 @@ class Agent(Aggregate, kw_only=True):
         return sum(self.skills.get(skill, 0) for skill in skills) * 100 // len(skills) if skills else 0
 
     def reserve(
-        self, ticket_id: TicketId, department_id: DepartmentId, *, at: datetime, requirement: Requirement = ANYBODY
+        self,
+        ticket_id: TicketId,
+        department_id: DepartmentId,
+        *,
+        at: datetime,
+        requirement: Requirement = ANYBODY,
+        lent: Lent | None = None,
     ) -> "Agent":
-        """Take a ticket on. Refused: NotInDepartment, AgentUnavailable, AgentLacksSkill, AgentAtCapacity."""
-        self.must_be_there(department_id)
+        """Take a ticket on, of a department that the agent is `lent` to where it isn't its own.
+
+        Refused: NotInDepartment, AgentUnavailable, AgentLacksSkill, AgentAtCapacity.
+        """
+        self.must_be_there(department_id if lent is None else lent.by)
         missing = [skill for skill in requirement.skills if skill not in self.skills]
         if missing:
             raise AgentLacksSkill(f"agent {self.id} was expected to have the skills {', '.join(missing)}")
@@ -189,7 +207,13 @@ class Agent(Aggregate, kw_only=True):
                 f"and the ticket weighs {requirement.weight}"
             )
         return self.record(
-            WorkReserved(occurred_at=at, ticket_id=ticket_id, department_id=department_id, weight=requirement.weight)
+            WorkReserved(
+                occurred_at=at,
+                ticket_id=ticket_id,
+                department_id=department_id,
+                weight=requirement.weight,
+                merge_id=None if lent is None else lent.merge_id,
+            )
         )
 
     def force(

@@ -1,10 +1,11 @@
 """A department: its name, and how its tickets are given to agents.
 
 Owns the streams of departments: emits DepartmentCreated, DepartmentRenamed, AssignmentPolicyChanged,
-AssignmentPaused, AssignmentResumed, ResolutionTargetsChanged, WorkWeightsChanged and TakeBackChanged.
+AssignmentPaused, AssignmentResumed, ResolutionTargetsChanged, WorkWeightsChanged and TakeBackChanged; on routing
+RoutingRulesChanged and RequestTypesChanged; on merges MergingChanged, MergeJoined and MergeLeft.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -14,9 +15,13 @@ from supportix.domain.agent import WEIGHT_LIMIT
 from supportix.domain.aggregate import Aggregate, Fact
 from supportix.domain.demand import Demand
 from supportix.domain.errors import Conflict, InvalidInput
-from supportix.domain.ids import AgentId, DepartmentId
+from supportix.domain.ids import AgentId, DepartmentId, MergeId
+from supportix.domain.merge_settings import MergeSettings
+from supportix.domain.routing_rules import RoutingRule, must_be_request_types, must_be_rules
 from supportix.domain.ticket import Channel, Priority
 
+IMPORT_PAUSE_REASON = "a history is being imported"
+"""Why the live assigner leaves a department alone while its history is written."""
 LONGEST_TARGET_MINUTES = 365 * 24 * 60
 LONGEST_PATIENCE_SECONDS = 30 * 24 * 3600
 
@@ -108,16 +113,65 @@ class TakeBackChanged(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
         department.take_back = self.take_back
 
 
+class RoutingRulesChanged(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    TOPIC: ClassVar[str] = "department.routing_rules_changed.v1"
+    rules: tuple[RoutingRule, ...] = ()
+
+    def apply(self, department: "Department") -> None:
+        department.routing_rules = self.rules
+
+
+class RequestTypesChanged(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    TOPIC: ClassVar[str] = "department.request_types_changed.v1"
+    request_types: tuple[str, ...] = ()
+
+    def apply(self, department: "Department") -> None:
+        department.request_types = self.request_types
+
+
+class MergingChanged(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    TOPIC: ClassVar[str] = "department.merging_changed.v1"
+    settings: MergeSettings
+
+    def apply(self, department: "Department") -> None:
+        department.merging = self.settings
+
+
+class MergeJoined(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """The department takes part in a live merge, and in no other until it has left this one."""
+
+    TOPIC: ClassVar[str] = "department.merge_joined.v1"
+    merge_id: MergeId
+    partner_id: DepartmentId
+
+    def apply(self, department: "Department") -> None:
+        department.merge_id = self.merge_id
+
+
+class MergeLeft(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    TOPIC: ClassVar[str] = "department.merge_left.v1"
+    merge_id: MergeId
+
+    def apply(self, department: "Department") -> None:
+        department.merge_id = None
+        department.merge_left_at = self.occurred_at
+
+
 class Department(Aggregate, kw_only=True):
     """A department's state. While `paused`, its tickets wait, and people may still assign them by hand."""
 
     name: str = ""
     policy: str = ""
     paused: bool = False
+    merging: MergeSettings | None = None
+    merge_id: MergeId | None = None
+    merge_left_at: datetime | None = None
     targets: dict[Priority, int] = {}
     weights_by_priority: dict[Priority, int] = {}
     weights_by_channel: dict[Channel, int] = {}
     take_back: TakeBack = TakeBack()
+    routing_rules: tuple[RoutingRule, ...] = ()
+    request_types: tuple[str, ...] = ()
 
     def demand(
         self,
@@ -177,6 +231,20 @@ class Department(Aggregate, kw_only=True):
             self.record(TakeBackChanged(occurred_at=at, take_back=take_back))
         return self
 
+    def change_routing_rules(self, rules: Sequence[RoutingRule], *, at: datetime) -> "Department":
+        """Take tickets by these rules, and by no others, from now on. Refused: RoutingRuleInvalid."""
+        must_be_rules(rules)
+        if tuple(rules) != self.routing_rules:
+            self.record(RoutingRulesChanged(occurred_at=at, rules=tuple(rules)))
+        return self
+
+    def change_request_types(self, names: Sequence[str], *, at: datetime) -> "Department":
+        """Own these request types, which the caller claims for it: each is owned once. Refused: RequestTypeInvalid."""
+        must_be_request_types(names)
+        if tuple(names) != self.request_types:
+            self.record(RequestTypesChanged(occurred_at=at, request_types=tuple(names)))
+        return self
+
     def pause_assignment(self, *, reason: str, at: datetime) -> "Department":
         if not self.paused:
             self.record(AssignmentPaused(occurred_at=at, reason=reason))
@@ -185,6 +253,25 @@ class Department(Aggregate, kw_only=True):
     def resume_assignment(self, *, at: datetime) -> "Department":
         if self.paused:
             self.record(AssignmentResumed(occurred_at=at))
+        return self
+
+    def change_merging(self, settings: MergeSettings, *, at: datetime) -> "Department":
+        """The caller has checked that the compatible departments exist. Refused: as `must_hold` says."""
+        settings.must_hold(DepartmentId(self.id))
+        if settings != self.merging:
+            self.record(MergingChanged(occurred_at=at, settings=settings))
+        return self
+
+    def join_merge(self, merge_id: MergeId, partner_id: DepartmentId, *, at: datetime) -> "Department":
+        """Claim the department for a merge. Refused: DepartmentInMerge."""
+        if self.merge_id is not None:
+            raise DepartmentInMerge(f"department {self.name!r} takes part in merge {self.merge_id}; end that one first")
+        return self.record(MergeJoined(occurred_at=at, merge_id=merge_id, partner_id=partner_id))
+
+    def leave_merge(self, merge_id: MergeId, *, at: datetime) -> "Department":
+        """Nothing is recorded where it takes no part in that merge."""
+        if self.merge_id == merge_id:
+            self.record(MergeLeft(occurred_at=at, merge_id=merge_id))
         return self
 
 
@@ -216,6 +303,10 @@ class DepartmentNameTaken(Conflict):
     """There is a department of that name already."""
 
 
+class DepartmentInMerge(Conflict):
+    """The department takes part in a merge already."""
+
+
 for _fact in (
     DepartmentCreated,
     DepartmentRenamed,
@@ -225,5 +316,10 @@ for _fact in (
     ResolutionTargetsChanged,
     WorkWeightsChanged,
     TakeBackChanged,
+    RoutingRulesChanged,
+    RequestTypesChanged,
+    MergingChanged,
+    MergeJoined,
+    MergeLeft,
 ):
     _fact.AGGREGATE = Department

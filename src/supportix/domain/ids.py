@@ -7,6 +7,7 @@ TicketId = NewType("TicketId", UUID)
 AgentId = NewType("AgentId", UUID)
 DepartmentId = NewType("DepartmentId", UUID)
 CustomerId = NewType("CustomerId", UUID)
+MergeId = NewType("MergeId", UUID)
 ActorId = NewType("ActorId", UUID)
 
 TRIAGE_DEPARTMENT_ID = DepartmentId(UUID("00000000-0000-7000-8000-000000000001"))

@@ -1,7 +1,8 @@
 """A ticket's life, from opening to closing.
 
-Owns the streams of tickets: emits TicketOpened, TicketRouted, TicketAssigned, TicketUnassigned, TicketTransferred,
-TicketWorkStarted, TicketAwaitingCustomer, TicketResolved, TicketClosed, TicketReopened and TicketPriorityChanged.
+Owns the streams of tickets: emits TicketOpened, TicketTagsSuggested, TicketRouted, TicketAssigned, TicketUnassigned,
+TicketTransferred, TicketWorkStarted, TicketAwaitingCustomer, TicketResolved, TicketClosed, TicketReopened and
+TicketPriorityChanged.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,8 @@ import msgspec
 from supportix.domain.aggregate import Aggregate, DomainEvent, Fact, PersonalText
 from supportix.domain.demand import NO_DEMAND, Demand, Requirement, stored_demand
 from supportix.domain.errors import Conflict, InvalidInput
-from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
+from supportix.domain.ids import AgentId, CustomerId, DepartmentId, MergeId, TicketId
+from supportix.domain.routing import RoutingEvidence, SuggestedTag
 
 
 class Status(StrEnum):
@@ -78,6 +80,9 @@ class RoutingStep(StrEnum):
     """Which step decided on the department."""
 
     REQUEST = "request"
+    REQUEST_TYPE = "request_type"
+    RULE = "rule"
+    CLASSIFIER = "classifier"
     TRIAGE = "triage"
     HISTORY = "history"
 
@@ -154,6 +159,17 @@ class TicketOpened(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False
         ticket.status = Status.QUEUED
 
 
+class TicketTagsSuggested(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A model adds tags of its own, told apart from those that people gave. It stands before the first routing."""
+
+    TOPIC: ClassVar[str] = "ticket.tags_suggested.v1"
+    tags: tuple[SuggestedTag, ...]
+    model_version: int
+
+    def apply(self, ticket: "Ticket") -> None:
+        """No decision depends on it."""
+
+
 class TicketQueued(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The ticket waits in a department's queue. Carries what the queue is ordered by, for those who follow the log."""
 
@@ -171,6 +187,7 @@ class TicketRouted(TicketQueued, frozen=True, kw_only=True, omit_defaults=True, 
     TOPIC: ClassVar[str] = "ticket.routed.v1"
     department_id: DepartmentId
     step: RoutingStep
+    evidence: RoutingEvidence | None = None
 
     @property
     def waits_in(self) -> DepartmentId:
@@ -178,6 +195,7 @@ class TicketRouted(TicketQueued, frozen=True, kw_only=True, omit_defaults=True, 
 
     def apply(self, ticket: "Ticket") -> None:
         ticket.department_id = self.department_id
+        ticket.home_department_id = self.department_id
         ticket.demand = self.demand or NO_DEMAND
         ticket.queued_at = self.occurred_at
 
@@ -219,6 +237,8 @@ class TicketTransferred(TicketQueued, frozen=True, kw_only=True, omit_defaults=T
     to_department_id: DepartmentId
     from_agent_id: AgentId | None = None
     reason: PersonalText = ""
+    merge_id: MergeId | None = None
+    """The merge that moved it; the ticket's home stays where it was."""
 
     @property
     def waits_in(self) -> DepartmentId:
@@ -228,6 +248,8 @@ class TicketTransferred(TicketQueued, frozen=True, kw_only=True, omit_defaults=T
         ticket.agent_id = None
         ticket.demand = self.demand or NO_DEMAND
         ticket.department_id = self.to_department_id
+        if self.merge_id is None:
+            ticket.home_department_id = self.to_department_id
         ticket.status = Status.QUEUED
         ticket.queued_at = self.occurred_at
 
@@ -302,11 +324,15 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Ticket(Aggregate, kw_only=True):
-    """A ticket's state, as far as decisions need it."""
+    """A ticket's state, as far as decisions need it.
+
+    Its home is the department that it was routed to, or that a person transferred it to; a merge may have moved it on.
+    """
 
     number: str = ""
     requester_id: CustomerId = CustomerId(UUID(int=0))
     department_id: DepartmentId = DepartmentId(UUID(int=0))
+    home_department_id: DepartmentId = DepartmentId(UUID(int=0))
     agent_id: AgentId | None = None
     last_agent_id: AgentId | None = None
     priority: Priority = Priority.NORMAL
@@ -352,7 +378,13 @@ class Ticket(Aggregate, kw_only=True):
         )
 
     def transfer(
-        self, department_id: DepartmentId, *, reason: str, at: datetime, demand: Demand = NO_DEMAND
+        self,
+        department_id: DepartmentId,
+        *,
+        reason: str,
+        at: datetime,
+        demand: Demand = NO_DEMAND,
+        merge_id: MergeId | None = None,
     ) -> "Ticket":
         """Move the ticket to another department's queue, with the demand that it has there.
 
@@ -373,6 +405,7 @@ class Ticket(Aggregate, kw_only=True):
                 opened_at=self.opened_at,
                 demand=stored_demand(demand),
                 reason=reason,
+                merge_id=merge_id,
             )
         )
 
@@ -466,6 +499,8 @@ def open_ticket(
     at: datetime,
     demand: Demand = NO_DEMAND,
     external_reference: str | None = None,
+    evidence: RoutingEvidence | None = None,
+    suggested: TicketTagsSuggested | None = None,
 ) -> Ticket:
     """A new ticket, routed to its department's queue. Refused: SubjectMissing."""
     if not subject.strip():
@@ -484,11 +519,14 @@ def open_ticket(
             external_reference=external_reference,
         )
     )
+    if suggested is not None:
+        ticket.record(suggested)
     return ticket.record(
         TicketRouted(
             occurred_at=at,
             department_id=department_id,
             step=step,
+            evidence=evidence,
             priority=priority,
             opened_at=at,
             demand=stored_demand(demand),
@@ -573,6 +611,7 @@ class SubjectMissing(InvalidInput):
 
 for _fact in (
     TicketOpened,
+    TicketTagsSuggested,
     TicketRouted,
     TicketAssigned,
     TicketUnassigned,

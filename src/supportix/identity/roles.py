@@ -32,11 +32,14 @@ class Permission(StrEnum):
     QUEUES_READ = "queues.read"
     LOADS_READ = "loads.read"
     TRAFFIC_READ = "traffic.read"
+    MERGES_READ = "merges.read"
+    MERGES_MANAGE = "merges.manage"
     EVENTS_READ = "events.read"
     ACCOUNTS_READ = "accounts.read"
     ACCOUNTS_MANAGE = "accounts.manage"
     PROJECTIONS_READ = "projections.read"
     PROJECTIONS_MANAGE = "projections.manage"
+    SIMULATIONS_RUN = "simulations.run"
 
 
 _CUSTOMER = frozenset(
@@ -66,9 +69,12 @@ _SUPERVISOR = _STAFF | {
     Permission.TICKETS_PRIORITISE,
     Permission.LOADS_READ,
     Permission.TRAFFIC_READ,
+    Permission.MERGES_READ,
+    Permission.MERGES_MANAGE,
     Permission.EVENTS_READ,
     Permission.ACCOUNTS_READ,
     Permission.PROJECTIONS_READ,
+    Permission.SIMULATIONS_RUN,
 }
 
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(

@@ -5,13 +5,12 @@ from datetime import datetime
 from uuid import UUID
 
 from supportix.domain.agent import Agent, Availability, register_agent
-from supportix.domain.department import create_department
+from supportix.domain.department import IMPORT_PAUSE_REASON, create_department
 from supportix.importing.identities import Identities
 from supportix.importing.staffing import Staffing
 from supportix.importing.writer import ChunkWriter
 
 IMPORTED_POLICY = "imported"
-PAUSE_REASON = "a history is being imported"
 
 
 def begin(
@@ -26,7 +25,7 @@ def begin(
     """Create the departments, closed to the live assigner, and the agents, online."""
     for name in staffing.departments:
         department = create_department(identities.department(name), name=names[name], policy=policy, at=at)
-        writer.record(department.pause_assignment(reason=PAUSE_REASON, at=at))
+        writer.record(department.pause_assignment(reason=IMPORT_PAUSE_REASON, at=at))
     departments_of = _departments_of(staffing)
     for name in staffing.agents:
         agent = register_agent(

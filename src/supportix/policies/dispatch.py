@@ -1,7 +1,7 @@
 """The dispatch board: what is waiting, who can take it, and who gets it.
 
 Folded from the log by the assigner, the audit and the importer alike, so that each sees what the others saw. Consumes
-the events of departments and agents, and those of tickets that enter or leave a queue.
+the events of departments, agents and merges, and those of tickets that enter or leave a queue.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,8 +13,10 @@ from supportix.domain.agent import Agent
 from supportix.domain.aggregate import DomainEvent
 from supportix.domain.department import Department
 from supportix.domain.ids import AgentId, TicketId
+from supportix.domain.merge import Merge
 from supportix.domain.ticket import AssignedBy, Ticket, TicketAssigned, WaitingTicket, waiting_after
 from supportix.policies.pool import Pool
+from supportix.policies.pooling import Pooling, shared_tickets
 from supportix.policies.queue import Queue
 from supportix.policies.registry import POLICIES
 
@@ -34,6 +36,7 @@ class DispatchBoard:
         self.departments: dict[UUID, Department] = {}
         self.agents: dict[UUID, Agent] = {}
         self.waiting: dict[UUID, WaitingTicket] = {}
+        self.pooling = Pooling()
         self._pools: dict[UUID, Pool] = {}
         self._queues: dict[UUID, Queue] = {}
         self._ready: set[UUID] = set()
@@ -51,11 +54,13 @@ class DispatchBoard:
             self._fold_agent(event)
         elif kind is Department:
             self._fold_department(event)
+        elif kind is Merge:
+            self._regroup(self.pooling.fold(event))
 
     def leave_alone(self, position: int, stream_id: UUID) -> None:
         """Go past the event at this position, which can't be read; nobody knows how its stream stands from here on.
 
-        A ticket leaves its queue, an agent gets no work, a department's queue waits.
+        A ticket leaves its queue, an agent gets no work, a department's queue waits, a pool is used no more.
         """
         self.position = position
         self._left_alone.add(stream_id)
@@ -63,9 +68,10 @@ class DispatchBoard:
         if ticket is not None:
             self._dequeue(ticket)
         agent = self.agents.pop(stream_id, None)
-        for department_id in agent.department_ids if agent is not None else ():
+        for department_id in self.pooling.queues_served_by(agent.department_ids if agent is not None else ()):
             self.pool(department_id).remove(stream_id)
         self.departments.pop(stream_id, None)
+        self._regroup(self.pooling.leave_alone(stream_id))
 
     def restore(
         self,
@@ -74,9 +80,11 @@ class DispatchBoard:
         agents: Iterable[Agent],
         waiting: Iterable[WaitingTicket],
         turns: Iterable[tuple[UUID, UUID, int]],
+        merges: Iterable[Merge] = (),
     ) -> None:
         """Start from read models instead of from the first event. `turns`: department, agent, position of its turn."""
         self.position = position
+        self.pooling = Pooling(merges)
         for department in departments:
             self.departments[department.id] = department
             self._apply_policy(department)
@@ -124,6 +132,11 @@ class DispatchBoard:
                     break
         trial.undo()
         return decisions
+
+    def events_of(self, decisions: Sequence[Decision], *, at: datetime) -> list[DomainEvent]:
+        """What to save of these decisions, as one command: for those across pools, only while the pools last."""
+        events = [event for decision in decisions for event in decision]
+        return events + self.pooling.share(shared_tickets(events), at=at)
 
     def pool(self, department_id: UUID) -> Pool:
         pool = self._pools.get(department_id)
@@ -175,15 +188,24 @@ class DispatchBoard:
         if not isinstance(agent, Agent):
             raise TypeError(f"stream {event.originator_id} is not an agent's")
         self.agents[agent.id] = agent
-        for department_id in former:
-            if department_id not in agent.department_ids:
+        if agent.department_ids is not former:
+            served = set(self.pooling.queues_served_by(agent.department_ids))
+            for department_id in set(self.pooling.queues_served_by(former)) - served:
                 self.pool(department_id).remove(agent.id)
         self._place(agent)
 
     def _place(self, agent: Agent) -> None:
-        for department_id in agent.department_ids:
+        for department_id in self.pooling.queues_served_by(agent.department_ids):
             self.pool(department_id).place(agent)
             self._ready.add(department_id)
+
+    def _regroup(self, department_ids: Sequence[UUID]) -> None:
+        """Put the agents of departments where they belong whose pool was formed or has ended."""
+        members = {agent.id: agent for each in department_ids for agent in self.pool(each).members.values()}
+        for agent in members.values():
+            for department_id in department_ids:
+                self.pool(department_id).remove(agent.id)
+            self._place(agent)
 
     def _fold_department(self, event: DomainEvent) -> None:
         known = self.departments.get(event.originator_id)
@@ -229,7 +251,8 @@ class _Trial:
         agent = self._agents.get(agent_id)
         if agent is None:
             agent = self._agents[agent_id] = self._board.agents[agent_id].copy()
-        agent.reserve(ticket.ticket_id, ticket.department_id, at=at, requirement=ticket.requirement)
+        lent = self._board.pooling.lending(agent.department_ids, ticket.department_id)
+        agent.reserve(ticket.ticket_id, ticket.department_id, at=at, requirement=ticket.requirement, lent=lent)
         (reservation,) = agent.collect_events()
         self._given += 1
         pool = self._board.pool(ticket.department_id)
@@ -249,5 +272,5 @@ class _Trial:
             self._place(self._board.agents[agent_id])
 
     def _place(self, agent: Agent) -> None:
-        for department_id in agent.department_ids:
+        for department_id in self._board.pooling.queues_served_by(agent.department_ids):
             self._board.pool(department_id).place(agent)

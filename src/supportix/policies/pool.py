@@ -64,7 +64,8 @@ class Order:
 class Pool:
     """A department's agents, with an order for each requirement that its tickets have.
 
-    Choosing costs O(log n) in the number of agents, for each of the orders in use.
+    Choosing costs O(log n) in the number of agents, for each of the orders in use. An agent who has changed is put
+    where it belongs when the pool is next asked: an agent of many departments mostly changes again before that.
     """
 
     def __init__(self, policy: AssignmentPolicy) -> None:
@@ -72,18 +73,16 @@ class Pool:
         self.turns: dict[UUID, int] = {}
         self.members: dict[UUID, Agent] = {}
         self._orders: OrderedDict[Requirement, Order] = OrderedDict()
+        self._changed: set[UUID] = set()
 
     def place(self, agent: Agent) -> None:
-        """Put an agent where it belongs now."""
+        """Take in an agent as it is now."""
         self.members[agent.id] = agent
-        turn = self.turns.get(agent.id, 0)
-        for order in self._orders.values():
-            order.place(agent, turn)
+        self._changed.add(agent.id)
 
     def remove(self, agent_id: UUID) -> None:
         self.members.pop(agent_id, None)
-        for order in self._orders.values():
-            order.remove(agent_id)
+        self._changed.add(agent_id)
 
     def follow(self, policy: AssignmentPolicy) -> None:
         """Order the agents by another policy."""
@@ -92,6 +91,8 @@ class Pool:
 
     def order(self, requirement: Requirement) -> Order:
         """The order for tickets of this requirement; of those in use before, the most recent are kept."""
+        if self._changed:
+            self._settle()
         order = self._orders.get(requirement)
         if order is None:
             order = self._orders[requirement] = Order(self.policy, requirement)
@@ -102,6 +103,17 @@ class Pool:
         elif len(self._orders) > 1:
             self._orders.move_to_end(requirement)
         return order
+
+    def _settle(self) -> None:
+        """Put everyone who has changed where they belong now."""
+        for agent_id in self._changed:
+            agent = self.members.get(agent_id)
+            for order in self._orders.values():
+                if agent is None:
+                    order.remove(agent_id)
+                else:
+                    order.place(agent, self.turns.get(agent_id, 0))
+        self._changed.clear()
 
     def can_take(self, requirement: Requirement) -> bool:
         """Whether anybody can take such a ticket now."""

@@ -1,8 +1,8 @@
 """The assigner: gives waiting tickets to agents as soon as there is one who can take them.
 
 Follows the log on a dispatch board. Emits TicketAssigned on the ticket's stream and WorkReserved on the agent's, many
-pairs in one append that is fenced by the assigner's lease. Where anything changed under it nothing is written, and it
-decides again on what it then knows.
+pairs in one append that is fenced by the assigner's lease; MergeWorkShared with them, where a pool was used. Where
+anything changed under it nothing is written, and it decides again on what it then knows.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from supportix.domain.demand import Demand
 from supportix.domain.department import Department
 from supportix.domain.errors import NotFound
 from supportix.domain.ids import DepartmentId, TicketId
+from supportix.domain.merge import Merge
 from supportix.domain.ticket import AssignedBy, Priority, WaitingTicket, waiting_after
 from supportix.policies.dispatch import DispatchBoard
 from supportix.store.committer import Command, Fence, GroupCommitter
@@ -42,6 +43,10 @@ UNION SELECT stream_id FROM parked_streams WHERE projection = 'departments'
 _AGENTS = """
 SELECT agent_id FROM read_model.agent_load
 UNION SELECT stream_id FROM parked_streams WHERE projection = 'agent_load'
+"""
+_MERGES = """
+SELECT merge_id FROM read_model.merges WHERE state NOT IN ('finished', 'dissolved', 'dismissed', 'abandoned')
+UNION SELECT stream_id FROM parked_streams WHERE projection = 'merges'
 """
 _PARKED_TICKETS = "SELECT stream_id FROM parked_streams WHERE projection = 'department_queue'"
 _WAITING = """
@@ -98,8 +103,9 @@ class Assigner:
         return len(entries) == PAGE
 
     async def _assign(self, department_ids: list[UUID]) -> None:
-        decisions = self.board.decide(department_ids, at=self._clock(), by=AssignedBy.POLICY, limit=self._limit)
-        events = [stored(event) for decision in decisions for event in decision]
+        at = self._clock()
+        decisions = self.board.decide(department_ids, at=at, by=AssignedBy.POLICY, limit=self._limit)
+        events = [stored(event) for event in self.board.events_of(decisions, at=at)]
         try:
             appended = await self._committer.append(events, Command(fence=self._fence))
         except VersionConflict:
@@ -121,6 +127,7 @@ async def board_from_read_models(desk: SupportDesk) -> DispatchBoard:
         position = await _one(connection, "SELECT coalesce(min(position), 0) FROM checkpoints")
         departments = await _all(connection, _DEPARTMENTS)
         agents = await _all(connection, _AGENTS)
+        merges = await _all(connection, _MERGES)
         waiting = await _all(connection, _WAITING)
         parked = await _all(connection, _PARKED_TICKETS)
         turns = await _all(connection, "SELECT department_id, agent_id, last_turn FROM read_model.agent_turns")
@@ -142,6 +149,7 @@ async def board_from_read_models(desk: SupportDesk) -> DispatchBoard:
         ]
         + await _readable(board, parked, lambda ticket_id: _waiting_ticket(desk, ticket_id)),
         turns,
+        await _readable(board, merges, lambda merge_id: _known(desk, Merge, merge_id)),
     )
     _log.info("board restored", position=position, agents=len(agents), waiting=len(waiting))
     return board

@@ -3,7 +3,7 @@
 Consumes the whole log. For each TicketAssigned by a policy it restores what the chooser knew (the log up to the
 position that the event names, and the earlier events of its own command), runs the policy of that name and version in
 the plainest way, and compares the agent and the recorded reasons. Of every assignment, whoever made it, it checks
-the invariants: one assignee, capacity, membership, and the pairing of the claim with the reservation.
+the invariants: one assignee, capacity, membership or a formed pool, and the pairing of the claim with the reservation.
 """
 
 from collections import Counter
@@ -17,7 +17,9 @@ from psycopg_pool import AsyncConnectionPool
 
 from supportix.domain.ticket import AssignedBy, TicketAssigned
 from supportix.processes.audit_invariants import InvariantCheck
+from supportix.processes.audit_pools import PoolCheck
 from supportix.processes.audit_replicas import Replicas
+from supportix.processes.audit_routing import RoutingCheck
 from supportix.store.log import EventLog, LogEntry
 
 PAGE = 5_000
@@ -39,6 +41,8 @@ class AuditReport(msgspec.Struct):
     until: int = 0
     assignments: Counter[str] = msgspec.field(default_factory=Counter)
     proved: int = 0
+    routings_proved: Counter[str] = msgspec.field(default_factory=Counter)
+    """By the step that decided."""
     found: int = 0
     findings: list[Finding] = []
     """The first of them, in the log's order."""
@@ -82,6 +86,7 @@ async def audit(
         entries = await log.after(position, min(PAGE, head - position))
         for entry in entries:
             auditor.take(entry)
+        await auditor.prove_routing(pool)
         position = entries[-1].position
         if progress is not None:
             progress(position, head)
@@ -96,12 +101,16 @@ class Auditor:
         self._report = report
         self._scope = scope
         self._invariants = InvariantCheck(self._report.find)
+        self._pools = PoolCheck(self._report.find)
         self._replicas = Replicas()
+        self._routing = RoutingCheck(self._report.find)
 
     def take(self, entry: LogEntry) -> None:
         self._report.events += 1
         self._invariants.take(entry)
+        self._pools.take(entry)
         self._replicas.take(entry)
+        self._routing.take(entry)
         fact = entry.fact
         if not isinstance(fact, TicketAssigned) or not self._scope.holds(fact):
             return
@@ -113,5 +122,11 @@ class Auditor:
             else:
                 self._report.find(entry, difference)
 
+    async def prove_routing(self, pool: AsyncConnectionPool[Any]) -> None:
+        """Prove the routing of what was taken; models are read from the database."""
+        await self._routing.prove(pool)
+        self._report.routings_proved = self._routing.proved
+
     def finish(self) -> None:
         self._invariants.finish()
+        self._pools.finish()

@@ -1,4 +1,7 @@
-"""What holds of every assignment, whoever made it: one assignee, capacity, membership, claim and reservation paired."""
+"""What holds of every assignment, whoever made it: one assignee, capacity, membership, claim and reservation paired.
+
+A reservation across a pool is held against that pool by another check, in audit_pools.
+"""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -89,7 +92,7 @@ class InvariantCheck:
             self._find(entry, "agent was off duty when it was given work")
         if agent.availability is not Availability.ONLINE:
             self._find(entry, f"agent was {agent.availability} when it was given work")
-        if fact.department_id not in agent.department_ids:
+        if fact.merge_id is None and fact.department_id not in agent.department_ids:
             self._find(entry, f"agent didn't belong to department {fact.department_id}")
 
     def _pair(self, entry: LogEntry, ticket_id: UUID, agent_id: UUID) -> None:

@@ -1,4 +1,7 @@
-"""What each department's chooser knew: its agents and their turns, as of any position that a decision names."""
+"""What each department's chooser knew: its agents and their turns, as of any position that a decision names.
+
+While a pool is formed, a department's agents are those of both teams.
+"""
 
 import copy
 from collections import Counter, deque
@@ -10,18 +13,23 @@ import msgspec
 from supportix.domain.agent import Agent, AgentJoinedDepartment, AgentRegistered
 from supportix.domain.aggregate import DomainEvent
 from supportix.domain.demand import NO_DEMAND, Demand, Requirement
+from supportix.domain.ids import DepartmentId
+from supportix.domain.merge import Merge, MergeFact, MergePoolFormed
 from supportix.domain.ticket import ConsideredAgent, Reasons, Ticket, TicketAssigned, WaitingTicket, waiting_after
 from supportix.policies.assignment import AssignmentPolicy, Candidate, ranked
 from supportix.policies.pool import CANDIDATES_KEPT, candidate_for, considered
+from supportix.policies.pooling import Pooling
 from supportix.policies.registry import KNOWN
 from supportix.store.log import LogEntry
 
 
 class Known:
-    """The agents of one department and their turns, as far as they have been told."""
+    """The agents who serve one department and their turns, as far as they have been told."""
 
-    def __init__(self) -> None:
+    def __init__(self, department_id: UUID) -> None:
         self.position = 0
+        self.own_team = frozenset({department_id})
+        self.teams = self.own_team
         self.agents: dict[UUID, Agent] = {}
         self.turns: dict[UUID, int] = {}
 
@@ -32,7 +40,11 @@ class Known:
         if isinstance(fact, TicketAssigned):
             self.turns[fact.agent_id] = position
         elif joined is not None:
-            self.agents[event.originator_id] = joined.copy()
+            self.agents[joined.id] = joined.copy()
+        elif isinstance(fact, MergePoolFormed):
+            self.teams |= {fact.source_id, fact.target_id}
+        elif isinstance(fact, MergeFact):  # Whatever ended the pool.
+            self.teams = self.own_team
         elif event.originator_version == self.agents[event.originator_id].version + 1:
             event.mutate(self.agents[event.originator_id])
 
@@ -42,12 +54,12 @@ class Known:
         twin.turns = dict(self.turns)
         return twin
 
-    def able(self, department_id: UUID, requirement: Requirement) -> tuple[list[Candidate], Counter[str]]:
+    def able(self, requirement: Requirement) -> tuple[list[Candidate], Counter[str]]:
         """Who could take such a ticket, and why how many others could not."""
         candidates: list[Candidate] = []
         excluded: Counter[str] = Counter()
         for agent in self.agents.values():
-            if department_id not in agent.department_ids:
+            if self.teams.isdisjoint(agent.department_ids):
                 continue
             obstacle = agent.obstacle(requirement)
             if obstacle is None:
@@ -60,8 +72,8 @@ class Known:
 class Replica:
     """One department: what was known up to a position, and the events after it that are not folded yet."""
 
-    def __init__(self) -> None:
-        self._known = Known()
+    def __init__(self, department_id: UUID) -> None:
+        self._known = Known(department_id)
         self._pending: deque[tuple[int, DomainEvent, Agent | None]] = deque()
         self._command: UUID | None = None
         self._view: Known | None = None
@@ -110,6 +122,7 @@ class Replicas:
         self._departments: dict[UUID, Replica] = {}
         self._agents: dict[UUID, Agent] = {}
         self._served: dict[UUID, set[UUID]] = {}
+        self._pooling = Pooling()
         self._waiting: dict[UUID, WaitingTicket] = {}
         self._asked: Demand | None = None
         self._command: UUID | None = None
@@ -124,6 +137,8 @@ class Replicas:
             self._replica(entry.fact.department_id).tell(entry)
         elif entry.fact.AGGREGATE is Agent:
             self._take_agent(entry)
+        elif entry.fact.AGGREGATE is Merge:
+            self._take_merge(entry)
 
     def difference(self, entry: LogEntry, fact: TicketAssigned) -> str | None:
         """What replay says otherwise than this entry, which was taken last; None where it proves it."""
@@ -162,14 +177,27 @@ class Replicas:
                 joins = department_ids
             case AgentJoinedDepartment(department_id=joined):
                 joins = (joined,)
+        joins = tuple(self._pooling.queues_served_by(map(DepartmentId, joins)))
         served.update(joins)
         for department_id in served:
             self._replica(department_id).tell(entry, agent.copy() if department_id in joins else None)
 
+    def _take_merge(self, entry: LogEntry) -> None:
+        """Tell both departments that their pool was formed or has ended; first who serves them from then on."""
+        pair = self._pooling.fold(entry.event)
+        if isinstance(entry.fact, MergePoolFormed):
+            for agent in self._agents.values():
+                if not set(pair).isdisjoint(agent.department_ids):
+                    self._served[agent.id].update(pair)
+                    for department_id in pair:
+                        self._replica(department_id).tell(entry, agent.copy())
+        for department_id in pair:
+            self._replica(department_id).tell(entry)
+
     def _replica(self, department_id: UUID) -> Replica:
         replica = self._departments.get(department_id)
         if replica is None:
-            replica = self._departments[department_id] = Replica()
+            replica = self._departments[department_id] = Replica(department_id)
         return replica
 
 
@@ -177,7 +205,7 @@ def _compare(fact: TicketAssigned, reasons: Reasons, policy: AssignmentPolicy, v
     """Run the policy over everybody, and hold the outcome against what was recorded."""
     demand = reasons.demand or NO_DEMAND
     requirement = demand.requirement
-    candidates, excluded = view.able(fact.department_id, requirement)
+    candidates, excluded = view.able(requirement)
     if not candidates:
         return f"nobody could take it, yet {fact.agent_id} was chosen"
     preferred_id = policy.preferred(demand)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from supportix.projections.agent_load import AgentLoad
 from supportix.projections.department_queue import DepartmentQueue
 from supportix.projections.departments import DepartmentDirectory
+from supportix.projections.merges import MergeList
 from supportix.projections.rows import LIVE, Projection
 from supportix.projections.ticket_list import TicketList
 from supportix.projections.traffic_history import TrafficHistory
@@ -18,6 +19,7 @@ PROJECTIONS: Mapping[str, Callable[[str], Projection]] = {
     AgentLoad.name: AgentLoad,
     DepartmentDirectory.name: DepartmentDirectory,
     TrafficHistory.name: TrafficHistory,
+    MergeList.name: MergeList,
 }
 
 

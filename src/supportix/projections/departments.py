@@ -16,7 +16,12 @@ from supportix.domain.department import (
     Department,
     DepartmentCreated,
     DepartmentRenamed,
+    MergeJoined,
+    MergeLeft,
+    MergingChanged,
+    RequestTypesChanged,
     ResolutionTargetsChanged,
+    RoutingRulesChanged,
     TakeBack,
     TakeBackChanged,
     WorkWeightsChanged,
@@ -113,6 +118,10 @@ def _apply(row: DepartmentRow, entry: LogEntry) -> None:
             row.weights_by_priority, row.weights_by_channel = _by_word(by_priority), _by_word(by_channel)
         case TakeBackChanged(take_back=take_back):
             _take_back(row, take_back)
+        case RoutingRulesChanged() | RequestTypesChanged():
+            pass  # Read from the department's own events, where they are needed.
+        case MergingChanged() | MergeJoined() | MergeLeft():
+            pass  # The read model of merges tells of these.
         case other:
             raise NotImplementedError(f"the department directory has no rule for {type(other).TOPIC}")
 

@@ -3,7 +3,18 @@
 from supportix.projections.agent_load import agent_load, agent_turns
 from supportix.projections.department_queue import department_queue
 from supportix.projections.departments import departments
+from supportix.projections.merges import department_merging, merges
 from supportix.projections.ticket_list import tickets
-from supportix.projections.traffic_history import traffic_history
+from supportix.projections.traffic_history import moved_tickets, traffic_history
 
-TABLES = (tickets, department_queue, agent_load, agent_turns, departments, traffic_history)
+TABLES = (
+    tickets,
+    department_queue,
+    agent_load,
+    agent_turns,
+    departments,
+    traffic_history,
+    moved_tickets,
+    merges,
+    department_merging,
+)

@@ -57,8 +57,8 @@ async def compare(connection: Connection, tables: Sequence[Table]) -> tuple[Comp
     """Hold the shadow set against the serving one, in the snapshot of the transaction that is open."""
     comparisons = []
     for table in tables:
-        serving = await _digest(connection, f"{LIVE}.{table.name}")
-        rebuilt = await _digest(connection, f"{SHADOW}.{table.name}")
+        serving = await _digest(connection, table, LIVE)
+        rebuilt = await _digest(connection, table, SHADOW)
         comparisons.append(Comparison(table.name, serving[0], rebuilt[0], serving == rebuilt))
     return tuple(comparisons)
 
@@ -67,10 +67,12 @@ def _in_schema(table: Table, schema: str) -> Table:
     return table.to_metadata(MetaData(naming_convention=table.metadata.naming_convention), schema=schema)
 
 
-async def _digest(connection: Connection, table: str) -> tuple[int, int]:
-    """Rows, and a sum of their hashes."""
+async def _digest(connection: Connection, table: Table, schema: str) -> tuple[int, int]:
+    """Rows, and a sum of their hashes. A column that a migration added stands elsewhere in the serving table."""
+    columns = ", ".join(f"t.{column.name}" for column in table.columns)
     cursor = await connection.execute(
-        f"SELECT count(*), coalesce(sum(hash_record_extended(t.*, 0)::numeric), 0) FROM {table} AS t"  # noqa: S608
+        f"SELECT count(*), coalesce(sum(hash_record_extended(ROW({columns}), 0)::numeric), 0) "  # noqa: S608
+        f"FROM {schema}.{table.name} AS t"
     )
     row = await cursor.fetchone()
     return (int(row[0]), int(row[1])) if row else (0, 0)

@@ -21,6 +21,7 @@ from supportix.domain.ticket import (
     TicketQueued,
     TicketReopened,
     TicketResolved,
+    TicketTagsSuggested,
     TicketWorkStarted,
 )
 from supportix.projections.rows import LIVE, Connection, Rows, stream_ids
@@ -42,6 +43,7 @@ tickets = Table(
     Column("priority_rank", SmallInteger, nullable=False),
     Column("channel", Text, nullable=False),
     Column("tags", ARRAY(Text), nullable=False),
+    Column("suggested_tags", ARRAY(Text), nullable=False),
     Column("external_reference", Text),
     Column("opened_at", DateTime(timezone=True), nullable=False),
     Column("queued_at", DateTime(timezone=True)),
@@ -78,6 +80,7 @@ class TicketRow(msgspec.Struct):
     priority_rank: int
     channel: str
     tags: list[str]
+    suggested_tags: list[str]
     external_reference: str | None
     opened_at: datetime
     queued_at: datetime | None
@@ -123,6 +126,11 @@ class TicketList:
 @singledispatch
 def _apply(fact: Fact, row: TicketRow) -> None:
     raise NotImplementedError(f"the ticket list has no rule for {type(fact).TOPIC}")
+
+
+@_apply.register
+def _(fact: TicketTagsSuggested, row: TicketRow) -> None:
+    row.suggested_tags = [tag.name for tag in fact.tags]
 
 
 @_apply.register
@@ -188,6 +196,7 @@ def _opened(entry: LogEntry, fact: TicketOpened) -> TicketRow:
         priority_rank=priority.rank,
         channel=fact.channel,
         tags=list(fact.tags),
+        suggested_tags=[],
         external_reference=fact.external_reference,
         opened_at=fact.occurred_at,
         queued_at=None,

@@ -62,6 +62,7 @@ class TicketSummary(msgspec.Struct, frozen=True, kw_only=True):
     priority: Priority
     channel: Channel
     tags: tuple[str, ...]
+    suggested_tags: tuple[str, ...]
     external_reference: str | None
     opened_at: datetime
     queued_at: datetime | None

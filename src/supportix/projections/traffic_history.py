@@ -1,11 +1,17 @@
-"""Traffic per department and quarter hour. Consumes TicketRouted, TicketAssigned and TicketResolved."""
+"""Traffic per department and quarter hour. Consumes TicketRouted, TicketAssigned, TicketResolved and TicketTransferred.
 
+A ticket that a merge moved counts at its home: traffic tells where work came from, whoever did it.
+"""
+
+from collections.abc import Iterator
 from datetime import datetime
+from uuid import UUID
 
+import msgspec
 from sqlalchemy import Column, DateTime, Integer, Table, Uuid
 
-from supportix.domain.ticket import Ticket, TicketAssigned, TicketResolved, TicketRouted
-from supportix.projections.rows import LIVE, Connection, Counts
+from supportix.domain.ticket import Ticket, TicketAssigned, TicketResolved, TicketRouted, TicketTransferred
+from supportix.projections.rows import LIVE, Connection, Counts, Rows
 from supportix.schema import metadata
 from supportix.store.log import LogEntry
 
@@ -21,31 +27,68 @@ traffic_history = Table(
 )
 """A ticket counts once as an arrival, in the department that it was first routed to."""
 
+moved_tickets = Table(
+    "moved_tickets",
+    metadata,
+    Column("ticket_id", Uuid, primary_key=True),
+    Column("home_department_id", Uuid, nullable=False),
+    schema=LIVE,
+)
+"""The home of each ticket that a merge moved away from it."""
+
+
+class MovedTicket(msgspec.Struct):
+    ticket_id: UUID
+    home_department_id: UUID
+
 
 class TrafficHistory:
-    """Keeps the table `traffic_history`."""
+    """Keeps the tables `traffic_history` and `moved_tickets`."""
 
     name = "traffic_history"
-    tables = (traffic_history,)
+    tables = (traffic_history, moved_tickets)
     subjects = (Ticket,)
 
     def __init__(self, schema: str = LIVE) -> None:
         self._counts = Counts(traffic_history, schema)
+        self._moved = Rows(moved_tickets, MovedTicket, schema)
 
     async def prepare(self, connection: Connection, entries: list[LogEntry]) -> None:
-        """Counts are added to, so nothing is read."""
+        """Counts are added to, so only the homes are read."""
+        await self._moved.fetch(connection, _whose_home_counts(entries))
 
     def fold(self, entry: LogEntry) -> None:
         fact = entry.fact
         if isinstance(fact, TicketRouted):
             self._counts.add((fact.department_id, quarter_of(fact.occurred_at)), "arrivals")
         elif isinstance(fact, TicketAssigned):
-            self._counts.add((fact.department_id, quarter_of(fact.occurred_at)), "assignments")
+            self._counts.add((self._home(entry.stream_id, fact), quarter_of(fact.occurred_at)), "assignments")
         elif isinstance(fact, TicketResolved):
-            self._counts.add((fact.department_id, quarter_of(fact.occurred_at)), "resolutions")
+            self._counts.add((self._home(entry.stream_id, fact), quarter_of(fact.occurred_at)), "resolutions")
+        elif isinstance(fact, TicketTransferred):
+            self._move(entry.stream_id, fact)
 
     async def write(self, connection: Connection) -> None:
         await self._counts.write(connection)
+        await self._moved.write(connection)
+
+    def _home(self, ticket_id: UUID, fact: TicketAssigned | TicketResolved) -> UUID:
+        moved = self._moved.get(ticket_id)
+        return fact.department_id if moved is None else moved.home_department_id
+
+    def _move(self, ticket_id: UUID, fact: TicketTransferred) -> None:
+        moved = self._moved.get(ticket_id)
+        if fact.merge_id is None:
+            if moved is not None:
+                self._moved.drop(ticket_id)
+        elif moved is None:
+            self._moved.put(MovedTicket(ticket_id, fact.from_department_id))
+
+
+def _whose_home_counts(entries: list[LogEntry]) -> Iterator[UUID]:
+    """Each ticket once whose home these entries ask for or change."""
+    asking = (TicketAssigned, TicketResolved, TicketTransferred)
+    return iter({entry.stream_id.int: entry.stream_id for entry in entries if isinstance(entry.fact, asking)}.values())
 
 
 def quarter_of(moment: datetime) -> datetime:

@@ -1,7 +1,8 @@
-"""The changes of tickets that a reader missed, told from the log as they would have been told live."""
+"""The changes of tickets and merges that a reader missed, told from the log as they would have been told live."""
 
 import asyncio
 
+from supportix.realtime.merge_changes import merge_change
 from supportix.realtime.seats import Change
 from supportix.realtime.ticket_changes import TicketStates
 from supportix.store.feed import PAGE, LogFeed
@@ -21,7 +22,10 @@ async def changes_between(log: EventLog, feed: LogFeed, epoch: str, after: int, 
             break
         events = [(entry.position, entry.event) for entry in entries]
         await states.prepare(events)
-        changes += [found[0] for position, event in events if (found := states.change(position, event))]
+        for position, event in events:
+            found = states.change(position, event)
+            change = found[0] if found else merge_change(epoch, position, event)
+            changes += [change] if change else []
         after = entries[-1].position
         await asyncio.sleep(0)  # Others are served between two pages.
     return changes

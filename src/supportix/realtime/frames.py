@@ -24,6 +24,7 @@ class Topic(StrEnum):
     TICKETS = "tickets"
     QUEUES = "queues"
     LOADS = "loads"
+    MERGES = "merges"
 
 
 class CloseCode(IntEnum):
@@ -136,6 +137,17 @@ class LoadChanged(Frame, frozen=True, kw_only=True, tag="load.changed", gc=False
     availability: str
     open_work: int
     capacity: int
+
+
+class MergeChanged(Frame, frozen=True, kw_only=True, tag="merge.changed", gc=False):
+    """What `happened` to a merge of two departments."""
+
+    merge_id: UUID
+    version: int
+    happened: str
+    occurred_at: datetime
+    source_id: UUID
+    target_id: UUID
 
 
 _encoder = msgspec.json.Encoder()

@@ -24,6 +24,7 @@ from supportix.realtime.following import Events, Following
 from supportix.realtime.frames import CloseCode, Cursor, Subscribe
 from supportix.realtime.history_id import history_id
 from supportix.realtime.levels import Levels
+from supportix.realtime.merge_changes import merge_change
 from supportix.realtime.seats import EVERYONE, MOST_SEATS_PER_ACCOUNT, Change, Joined, Seat, Seating, TooManySeats
 from supportix.realtime.ticket_changes import TicketStates
 from supportix.store.feed import LogFeed
@@ -202,9 +203,10 @@ class Hub:
         if isinstance(event.fact, AgentJoinedDepartment | AgentLeftDepartment):
             self._change_departments(event)
         self.position = position
-        if found:
-            self._recent.append(found[0])
-            self._seating.tell(found[0])
+        change = found[0] if found else merge_change(self.epoch, position, event)
+        if change:
+            self._recent.append(change)
+            self._seating.tell(change)
 
     async def _reach(self, position: int) -> bool:
         """Wait until the hub has come that far. False where the log doesn't."""

@@ -17,7 +17,7 @@ from supportix.domain.history import FACTS
 from supportix.store.log import LogEntry, Unreadable
 
 EVENTS = "supportix.v1.events"
-"""Subjects below it: `<aggregate>.<stream id>`, the aggregate being ticket, agent or department."""
+"""Subjects below it: `<aggregate>.<stream id>`, the aggregate being ticket, agent, department or merge."""
 POSITION = "Supportix-Position"
 EPOCH = "Supportix-Epoch"
 SOURCE = "/supportix"

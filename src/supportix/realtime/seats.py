@@ -17,6 +17,14 @@ MOST_WAITING_FRAMES = 4_000
 
 MOST_SEATS_PER_ACCOUNT = 32
 
+_NEEDED = {
+    Topic.TICKETS: None,
+    Topic.QUEUES: Permission.QUEUES_READ,
+    Topic.LOADS: Permission.QUEUES_READ,
+    Topic.MERGES: Permission.MERGES_READ,
+}
+"""The permission that a topic needs; of tickets everybody may hear, as far as they may see them."""
+
 Key = tuple[str, UUID | None]
 EVERYONE: Key = ("everyone", None)
 
@@ -91,7 +99,7 @@ class Seat:
 
     @property
     def allowed_topics(self) -> frozenset[Topic]:
-        return frozenset(Topic) if self.principal.may(Permission.QUEUES_READ) else frozenset({Topic.TICKETS})
+        return frozenset(topic for topic, needed in _NEEDED.items() if needed is None or self.principal.may(needed))
 
     def subscribe(self, wish: Subscribe) -> None:
         self.topics, self.ticket_ids, self.is_subscribed = wish.topics & self.allowed_topics, wish.ticket_ids, True

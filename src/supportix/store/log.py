@@ -75,7 +75,9 @@ _NAMED = (
 # Without the bounds that `streams` has: with them PostgreSQL reads all positions between a stream's first and last.
 _STREAM = f"SELECT {EVENT_COLUMNS} FROM events WHERE stream_id = %s AND version > %s ORDER BY version"  # noqa: S608
 _STREAM_AS_OF = _STREAM.replace(" ORDER BY", " AND version <= %s AND position <= %s ORDER BY")
-_STREAMS = f"SELECT {EVENT_COLUMNS} FROM events WHERE stream_id = ANY(%s) ORDER BY stream_id, version"  # noqa: S608
+_STREAMS = (
+    f"SELECT {EVENT_COLUMNS} FROM events WHERE stream_id = ANY(%s) AND position <= %s ORDER BY stream_id, version"  # noqa: S608
+)
 _PART_OF_STREAM = (
     f"SELECT {EVENT_COLUMNS} FROM events WHERE stream_id = %s "  # noqa: S608
     "AND position BETWEEN %s AND %s ORDER BY version"
@@ -174,12 +176,12 @@ class EventLog:
             row = await (await connection.execute(POSITION_AT, {"moment": moment})).fetchone()
             return int(row[0]) if row else 0
 
-    async def streams(self, stream_ids: Sequence[UUID]) -> Mapping[UUID, list[LogEntry]]:
-        """All entries of many streams."""
+    async def streams(self, stream_ids: Sequence[UUID], up_to: int = _LAST_POSITION) -> Mapping[UUID, list[LogEntry]]:
+        """All entries of many streams, up to a position."""
         found: dict[UUID, list[LogEntry]] = {}
         async with self._pool.connection() as connection:
             cursor = connection.cursor(binary=True)
-            await cursor.execute(_STREAMS, (list(stream_ids),))
+            await cursor.execute(_STREAMS, (list(stream_ids), up_to))
             async for row in cursor:
                 found.setdefault(row[1], []).append(entry(row))
         return found

@@ -41,6 +41,11 @@ REPLAYED: Schema = {
     "description": "The command was carried out before, under the same Idempotency-Key.",
     "schema": {"type": "string", "enum": ["true"]},
 }
+LOCATION: Schema = {
+    "description": "Where it is found.",
+    "required": True,
+    "schema": {"type": "string", "format": "uri-reference"},
+}
 LINK: Schema = {"description": 'The next page, as `rel="next"`, where there is one.', "schema": {"type": "string"}}
 
 _HEADERS: dict[str, Schema] = {
@@ -150,6 +155,8 @@ def _success(endpoint: Endpoint, schemas: Schemas) -> Schema:
     headers = {}
     if endpoint.kind is not Kind.ACTION:
         headers["Supportix-Position"] = POSITION
+    if endpoint.located:
+        headers["Location"] = LOCATION
     if endpoint.kind is Kind.COMMAND or endpoint.conditional:
         headers["ETag"] = ETAG
     if endpoint.kind is Kind.COMMAND:

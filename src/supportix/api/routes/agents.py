@@ -254,7 +254,7 @@ async def change_schedule(call: Call, agent_id: UUID, body: NewSchedule) -> Outc
     needs=any_of(Permission.AGENTS_OWN_AVAILABILITY),
     tag=TAG,
     status=204,
-    refusals=(NotFound, Forbidden),
+    refusals=(Forbidden,),
 )
 async def heartbeat(call: Call, agent_id: UUID) -> None:
     """Say that the agent's program is still there.

@@ -9,6 +9,7 @@ import msgspec
 from supportix.api.access import any_of
 from supportix.api.call import Call, Read
 from supportix.api.endpoints import query
+from supportix.api.exclusions import ExcludedAgent, excluded_agents
 from supportix.api.routes.ticket_reads import READING, TAG
 from supportix.api.timeline import Person, TimelineEntry, told
 from supportix.commands.actors import must_see
@@ -48,6 +49,8 @@ class AssignmentView(msgspec.Struct, frozen=True, kw_only=True):
     reasons: Reasons | None
     candidate_names: dict[str, str]
     """The names of the candidates in `reasons`, by agent id."""
+    excluded_agents: tuple[ExcludedAgent, ...]
+    """Who of the department's agents could not take it, and why: by replay. Counts alone where they are over 200."""
 
 
 class Assignments(msgspec.Struct, frozen=True):
@@ -82,7 +85,14 @@ async def get_assignments(call: Call, ticket_id: UUID) -> Read[Assignments]:
     considered = [each.agent_id for fact in assigned if fact.reasons for each in fact.reasons.candidates]
     named = [*considered, *(fact.agent_id for fact in assigned), *(actor for actor in actors.values() if actor)]
     people = await _people(call, named)
-    return Read(Assignments(ticket_id, tuple(_assignments(entries, actors, people))), position)
+    excluded = {
+        entry.position: await excluded_agents(call.backend, entry, entry.fact, entry.fact.reasons)
+        for entry in entries
+        if isinstance(entry.fact, TicketAssigned)
+        and entry.fact.reasons is not None
+        and entry.fact.assigned_by is AssignedBy.POLICY
+    }
+    return Read(Assignments(ticket_id, tuple(_assignments(entries, actors, people, excluded))), position)
 
 
 async def _stream(call: Call, ticket_id: UUID) -> tuple[int, Sequence[LogEntry]]:
@@ -109,21 +119,29 @@ async def _people(call: Call, account_ids: Sequence[UUID]) -> dict[UUID, Person]
 
 
 def _assignments(
-    entries: Sequence[LogEntry], actors: Mapping[UUID, UUID | None], people: Mapping[UUID, Person]
+    entries: Sequence[LogEntry],
+    actors: Mapping[UUID, UUID | None],
+    people: Mapping[UUID, Person],
+    excluded: Mapping[int, tuple[ExcludedAgent, ...]],
 ) -> Sequence[AssignmentView]:
     found: list[AssignmentView] = []
     for entry in entries:
         fact = entry.fact
         if isinstance(fact, TicketAssigned):
             actor_id = actors.get(entry.command_id)
-            found.append(_assignment(entry, fact, people[actor_id] if actor_id else None, people))
+            chosen_by = people[actor_id] if actor_id else None
+            found.append(_assignment(entry, fact, chosen_by, people, excluded.get(entry.position, ())))
         elif found and found[-1].ended_at is None and isinstance(fact, _ENDING):
             found[-1] = msgspec.structs.replace(found[-1], ended_at=fact.occurred_at)
     return found
 
 
 def _assignment(
-    entry: LogEntry, fact: TicketAssigned, chosen_by: Person | None, people: Mapping[UUID, Person]
+    entry: LogEntry,
+    fact: TicketAssigned,
+    chosen_by: Person | None,
+    people: Mapping[UUID, Person],
+    excluded: tuple[ExcludedAgent, ...],
 ) -> AssignmentView:
     candidates = fact.reasons.candidates if fact.reasons else ()
     return AssignmentView(
@@ -136,6 +154,7 @@ def _assignment(
         chosen_by=chosen_by,
         reasons=fact.reasons,
         candidate_names={str(each.agent_id): people[each.agent_id].name for each in candidates},
+        excluded_agents=excluded,
     )
 
 

@@ -8,7 +8,7 @@ import msgspec
 from supportix.api.access import any_of
 from supportix.api.call import Call
 from supportix.api.endpoints import command
-from supportix.api.inputs import Description, Skills, Subject, Tags
+from supportix.api.inputs import Description, RequestTypeName, Skills, Subject, Tags
 from supportix.api.refusals import RequesterMissing, UnknownRequester
 from supportix.commands.desk import Outcome
 from supportix.commands.known_departments import UnknownDepartment
@@ -18,6 +18,7 @@ from supportix.domain.ids import CustomerId, DepartmentId
 from supportix.domain.ticket import Channel, Priority, SubjectMissing
 from supportix.identity.errors import AccountNotFound
 from supportix.identity.roles import Permission, Role
+from supportix.routing.decide import RequestTypeElsewhere, UnknownRequestType
 
 TAG = "Tickets"
 
@@ -25,7 +26,8 @@ TAG = "Tickets"
 class NewTicket(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A ticket to open. Staff name the requester; customers open their own, at normal priority.
 
-    `skills`: what its agent has to have, as staff see it.
+    `skills`: what its agent has to have, as staff see it. `request_type`: one that a department owns, which then gets
+    the ticket.
     """
 
     subject: Subject
@@ -35,6 +37,7 @@ class NewTicket(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     tags: Tags = ()
     skills: Skills = ()
     department_id: UUID | None = None
+    request_type: RequestTypeName | None = None
     requester_id: UUID | None = None
 
 
@@ -45,13 +48,22 @@ class NewTicket(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     tag=TAG,
     answer=TicketAnswer,
     status=201,
-    refusals=(Forbidden, UnknownDepartment, SubjectMissing, RequesterMissing, UnknownRequester),
+    refusals=(
+        Forbidden,
+        UnknownDepartment,
+        UnknownRequestType,
+        RequestTypeElsewhere,
+        SubjectMissing,
+        RequesterMissing,
+        UnknownRequester,
+    ),
 )
 async def open_ticket(call: Call, body: NewTicket) -> Outcome:
     """Open a ticket.
 
-    It is routed to the department that is named, or to triage, and waits there until the department's policy or a
-    person gives it to an agent.
+    It is routed to the department that is named or that owns the request type, else by the departments' rules, else by
+    the active model where that is sure enough, else to triage. There it waits until the department's policy or a person
+    gives it to an agent. Its timeline tells which step decided, and why.
     """
     opened = OpenTicket(
         subject=body.subject,
@@ -62,6 +74,7 @@ async def open_ticket(call: Call, body: NewTicket) -> Outcome:
         tags=body.tags,
         skills=body.skills,
         department_id=DepartmentId(body.department_id) if body.department_id else None,
+        request_type=body.request_type,
     )
     return await call.backend.core.tickets.open(opened, call.actor, call.envelope, at=call.at)
 

@@ -91,7 +91,7 @@ class NewPriority(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @command(
     "POST",
     "/tickets/{ticket_id}/assign",
-    needs=any_of(Permission.TICKETS_ASSIGN, Permission.TICKETS_WORK),
+    needs=any_of(Permission.TICKETS_ASSIGN, Permission.TICKETS_WORK, Permission.TICKETS_FORCE),
     tag=TAG,
     answer=TicketAnswer,
     conditional=True,
