@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from uuid import UUID
 
-from supportix.domain.agent import Agent, Availability, WorkReserved
+from supportix.domain.agent import Agent, Availability, WorkForced, WorkReserved
 from supportix.domain.aggregate import Aggregate
 from supportix.domain.merge import Merge, MergeState
 from supportix.domain.ticket import Ticket, TicketAssigned
@@ -12,8 +12,9 @@ from supportix.store.log import LogEntry
 
 
 def check_log(entries: Iterable[LogEntry]) -> dict[UUID, Aggregate]:
-    """Positions and versions without gaps, each command once, capacity never exceeded, one assignee per ticket, and
-    ticket and agent agreeing on who holds what after each command. Returns all aggregates as they stand at the end.
+    """Positions and versions without gaps, each command once, capacity never exceeded unless forced, one assignee per
+    ticket, and ticket and agent agreeing on who holds what after each command. Returns all aggregates as they stand at
+    the end.
     """
     state: dict[UUID, Aggregate] = {}
     position = 0
@@ -38,8 +39,10 @@ def _checked(entry: LogEntry, state: dict[UUID, Aggregate]) -> Aggregate:
         assert known.agent_id is None, f"position {entry.position} assigns a ticket that {known.agent_id} holds"
     if isinstance(entry.fact, WorkReserved):
         assert isinstance(known, Agent)
-        assert known.open_work < known.capacity, f"position {entry.position} exceeds {known.capacity} of {known.id}"
+        fits = known.open_work + entry.fact.weight <= known.capacity
+        assert fits or isinstance(entry.fact, WorkForced), f"{entry.position} exceeds {known.capacity} of {known.id}"
         assert known.availability is Availability.ONLINE
+        assert known.on_duty
         assert _serving(entry.fact, state) in known.department_ids
     return entry.event.mutate(known)
 

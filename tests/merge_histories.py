@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from hypothesis import strategies as st
-from tests.histories import _OFTEN, Desk, Step, queue, staffed_desk
+from tests.histories import OFTEN, attempt, queue, staffed_desk
 from tests.merging import load, settings
+from tests.small_desk import Desk, Step
 
 from supportix.domain.aggregate import DomainEvent
 from supportix.domain.department import Department
@@ -26,7 +27,7 @@ def merging_history(steps: Sequence[Step], told: Callable[[Desk], None] = lambda
             except Refusal:
                 continue
         else:
-            desk.attempt(step)
+            attempt(desk, step)
         told(desk)
     return desk
 
@@ -131,7 +132,7 @@ _MERGE_STEPS = {
     "merging settings": _change_settings,
 }
 _NAMES = [
-    *_OFTEN,
+    *OFTEN,
     *["open"] * 9,
     *["distribute"] * 5,
     *["availability"] * 2,

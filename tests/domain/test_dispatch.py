@@ -1,202 +1,47 @@
 """The dispatch board: what waits, who can take it, and who gets it."""
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from tests.boards import face, must_be_ordered_as_if_anew
-from tests.histories import STEPS, Desk, Step, history, queue, staffed_desk
+from tests.billing_desk import NOW, a_desk, arrive, billing, change, finish, finish_some
+from tests.boards import face
+from tests.dispatching import chosen, decide, serve
+from tests.histories import attempt, queue, staffed_desk
+from tests.small_desk import Step
 
-from supportix.domain.agent import Agent, Availability, register_agent
-from supportix.domain.aggregate import Aggregate
-from supportix.domain.department import Department, create_department
-from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
+from supportix.domain.agent import Agent, Availability
+from supportix.domain.demand import Demand
+from supportix.domain.department import Department
+from supportix.domain.ids import DepartmentId
 from supportix.domain.ticket import (
+    NEVER_DUE,
     AssignedBy,
-    Channel,
     ConsideredAgent,
     Priority,
     Reasons,
-    RoutingStep,
-    Ticket,
     TicketAssigned,
-    open_ticket,
 )
-from supportix.policies.dispatch import Decision, DispatchBoard
-from supportix.policies.pool import CANDIDATES_KEPT
+from supportix.policies.dispatch import DispatchBoard
 
-NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-LIMITS = st.integers(1, 6)
+DUE = st.one_of(st.none(), st.integers(0, 3))
 
 
-def chosen(decisions: list[Decision]) -> list[tuple[UUID, UUID]]:
-    return [(decision.claim.originator_id, decision.reservation.originator_id) for decision in decisions]
-
-
-def decide(desk: Desk, department_ids: list[UUID], limit: int = 100) -> list[Decision]:
-    return desk.board.decide(department_ids, at=desk.now, by=AssignedBy.POLICY, limit=limit)
-
-
-def serve(desk: Desk, limit: int = 100) -> list[Decision]:
-    """Give out what can be given out."""
-    decisions = decide(desk, desk.board.ready(), limit)
-    desk.save([event for decision in decisions for event in decision])
-    return decisions
-
-
-class NaiveDispatch:
-    """The same choices as the board's, computed from scratch: all agents looked at for each ticket."""
-
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        self.work = {agent.id: len(agent.work) for agent in desk.all(Agent)}
-        self.turns: dict[tuple[UUID, UUID], int] = {}
-        for position, event in enumerate(desk.log, 1):
-            if isinstance(event.fact, TicketAssigned):
-                self.turns[event.fact.department_id, event.fact.agent_id] = position
-
-    def eligible(self, department_id: UUID) -> list[Agent]:
-        return [
-            agent
-            for agent in self.desk.all(Agent)
-            if department_id in agent.department_ids
-            and agent.availability is Availability.ONLINE
-            and self.work[agent.id] < agent.capacity
-        ]
-
-    def key(self, department_id: UUID, agent: Agent) -> tuple[int, ...]:
-        turn = self.turns.get((department_id, agent.id), 0)
-        policy = self.desk.state[department_id].policy
-        if policy == "round_robin":
-            return (turn, agent.id.int)
-        if policy == "weighted":
-            return ((self.work[agent.id] + 1) * 100_000_000 // (agent.capacity * 300), turn, agent.id.int)
-        return (self.work[agent.id] * 1_000_000 // agent.capacity, turn, agent.id.int)
-
-    def ready(self) -> set[UUID]:
-        return {
-            department.id
-            for department in self.desk.all(Department)
-            if not department.paused and queue(self.desk, department.id) and self.eligible(department.id)
-        }
-
-    def decide(self, department_ids: list[UUID], limit: int) -> list[tuple[UUID, UUID]]:
-        decisions: list[tuple[UUID, UUID]] = []
-        for department_id in department_ids:
-            for ticket in queue(self.desk, department_id)[: limit - len(decisions)]:
-                if not (eligible := self.eligible(department_id)):
-                    break
-                agent = min(eligible, key=lambda agent: self.key(department_id, agent))
-                decisions.append((ticket.id, agent.id))
-                self.work[agent.id] += 1
-                self.turns[department_id, agent.id] = len(self.desk.log) + 2 * len(decisions) - 1
-        return decisions
-
-
-@settings(max_examples=150)
-@given(steps=STEPS, limit=LIMITS)
-def test_the_board_chooses_what_looking_at_all_agents_would_choose(steps, limit):
-    desk = history(steps)
-    departments = [department.id for department in desk.all(Department)]
-    assert chosen(decide(desk, departments, limit)) == NaiveDispatch(desk).decide(departments, limit)
-
-
-@settings(max_examples=100)
-@given(steps=STEPS)
-def test_ready_are_the_departments_where_a_ticket_can_be_given_out_now(steps):
-    desk = staffed_desk()
-    for step in steps:
-        desk.attempt(step)
-        ready = desk.board.ready()
-        assert len(ready) == len(set(ready))
-        assert set(ready) == NaiveDispatch(desk).ready()
-
-
-@given(steps=STEPS)
-def test_agents_stand_in_the_policys_order_after_every_single_event(steps):
-    """Between a claim and its reservation too: a follower may have read up to there."""
-    board = DispatchBoard()
-    for position, event in enumerate(history(steps).log, 1):
-        board.fold(position, event)
-        for pool in board._pools.values():
-            must_be_ordered_as_if_anew(pool)
-
-
-@given(steps=STEPS, limit=LIMITS)
-def test_deciding_leaves_the_board_as_it_was(steps, limit):
-    desk = history(steps)
-    departments = [department.id for department in desk.all(Department)]
-    before = face(desk.board)
-    first = decide(desk, departments, limit)
-    assert face(desk.board) == before
-    assert decide(desk, departments, limit) == first
-
-
-@given(steps=STEPS, limit=LIMITS)
-def test_decisions_can_be_saved_as_they_are(steps, limit):
-    desk = history(steps)
-    decisions = decide(desk, [department.id for department in desk.all(Department)], limit)
-    for claim, reservation in decisions:
-        ticket, agent = desk.state[claim.originator_id].copy(), desk.state[reservation.originator_id].copy()
-        assert isinstance(ticket, Ticket)
-        assert isinstance(agent, Agent)
-        fact = claim.fact
-        assert ticket.assign(
-            fact.agent_id, at=desk.now, by=fact.assigned_by, reasons=fact.reasons
-        ).collect_events() == [claim]
-        assert agent.reserve(ticket.id, ticket.department_id, at=desk.now).collect_events() == [reservation]
-        desk.save([claim, reservation])
-
-
-@given(steps=STEPS)
-def test_an_agent_never_takes_on_more_than_its_capacity(steps):
-    desk = staffed_desk()
-    for step in steps:
-        before = {agent.id: agent.open_work for agent in desk.all(Agent)}
-        desk.attempt(step)
-        serve(desk)
-        for agent in desk.all(Agent):
-            assert agent.open_work <= max(agent.capacity, before.get(agent.id, 0))
-
-
-@given(steps=STEPS)
-def test_reasons_are_those_of_the_board_that_decided(steps):
-    desk = history(steps)
-    for department in desk.all(Department):
-        if not queue(desk, department.id):
-            continue
-        naive = NaiveDispatch(desk)
-        ranked = sorted(naive.eligible(department.id), key=lambda agent: naive.key(department.id, agent))
-        decisions = decide(desk, [department.id], 1)
-        assert len(decisions) == (1 if ranked else 0)
-        if not ranked:
-            continue
-        reasons = decisions[0].claim.fact.reasons
-        excluded = Counter(
-            agent.availability.value if agent.availability is not Availability.ONLINE else "at capacity"
-            for agent in desk.all(Agent)
-            if department.id in agent.department_ids and agent not in ranked
-        )
-        assert (reasons.policy, reasons.policy_version) == (department.policy, 1)
-        assert (reasons.based_on, reasons.eligible) == (len(desk.log), len(ranked))
-        assert reasons.excluded == dict(excluded)
-        assert reasons.candidates == tuple(
-            ConsideredAgent(agent.id, agent.open_work, agent.capacity, naive.turns.get((department.id, agent.id), 0))
-            for agent in ranked[:CANDIDATES_KEPT]
-        )
-
-
-@given(arrivals=st.lists(st.tuples(st.sampled_from(Priority), st.integers(0, 3)), max_size=30))
-def test_a_queue_is_served_by_priority_then_age(arrivals):
+@given(arrivals=st.lists(st.tuples(st.sampled_from(Priority), st.integers(0, 3), DUE, st.booleans()), max_size=30))
+def test_a_queue_is_served_by_priority_then_what_came_back_then_due_then_age(arrivals):
     desk = a_desk(agents=1, capacity=100)
-    for priority, minutes in arrivals:
+    for priority, minutes, due, returned in arrivals:
         desk.now += timedelta(minutes=minutes)
-        arrive(desk, priority)
+        due_at = None if due is None else NOW + timedelta(minutes=due)
+        arrive(desk, priority, Demand(due_at=due_at, returned=returned))
     served = [desk.state[ticket_id] for ticket_id, _ in chosen(serve(desk))]
     assert len(served) == len(arrivals)
-    order = [(ticket.priority.rank, ticket.opened_at, ticket.id.int) for ticket in served]
+    order = [
+        (each.priority.rank, not each.demand.returned, each.demand.due_at or NEVER_DUE, each.opened_at, each.id.int)
+        for each in served
+    ]
     assert order == sorted(order)
 
 
@@ -219,63 +64,6 @@ def test_round_robin_gives_equally_present_agents_equally_many(agents, moves):
 
 
 # Single cases.
-
-
-def a_desk(*, agents: int, capacity: int = 1, policy: str = "round_robin") -> Desk:
-    """One department with agents who are online."""
-    desk = Desk()
-    desk.now = NOW
-    department = create_department(DepartmentId(desk.new_id()), name="Billing", policy=policy, at=NOW)
-    desk.save(department.collect_events())
-    for number in range(agents):
-        agent = register_agent(
-            AgentId(desk.new_id()),
-            name=f"Agent {number}",
-            department_ids=(DepartmentId(department.id),),
-            capacity=capacity,
-            at=NOW,
-        )
-        desk.save(agent.change_availability(Availability.ONLINE, at=NOW).collect_events())
-    return desk
-
-
-def billing(desk: Desk) -> UUID:
-    return desk.all(Department)[0].id
-
-
-def arrive(desk: Desk, priority: Priority = Priority.NORMAL) -> UUID:
-    ticket = open_ticket(
-        TicketId(desk.new_id()),
-        number="",
-        subject="No invoice",
-        description="",
-        requester_id=CustomerId(UUID(int=1)),
-        priority=priority,
-        channel=Channel.API,
-        tags=(),
-        department_id=DepartmentId(billing(desk)),
-        step=RoutingStep.REQUEST,
-        at=desk.now,
-    )
-    desk.save(ticket.collect_events())
-    return ticket.id
-
-
-def finish_some(desk: Desk, number: int) -> None:
-    held = [ticket for ticket in desk.all(Ticket) if ticket.agent_id is not None]
-    if held:
-        finish(desk, held[number % len(held)].id)
-
-
-def finish(desk: Desk, ticket_id: UUID) -> None:
-    ticket = desk.state[ticket_id].copy()
-    agent = desk.state[ticket.agent_id].copy()
-    agent.release(TicketId(ticket_id), at=desk.now)
-    desk.save([*ticket.resolve(resolution="", at=desk.now).collect_events(), *agent.collect_events()])
-
-
-def change(desk: Desk, aggregate: Aggregate, decision) -> None:
-    desk.save(decision(aggregate.copy()).collect_events())
 
 
 def test_nobody_gets_a_ticket_while_none_waits():
@@ -413,7 +201,7 @@ def test_a_stream_left_alone_takes_no_part_any_more():
     desk = staffed_desk(departments=2, agents=4)
     first, second = desk.all(Department)
     for number in range(6):
-        desk.attempt(Step("open", number, number, 1))
+        attempt(desk, Step("open", number, number, 1))
     ticket, agent = queue(desk, first.id)[0], next(each for each in desk.all(Agent) if first.id in each.department_ids)
     for stream in (ticket, agent, second):
         desk.board.leave_alone(desk.board.position + 1, stream.id)

@@ -173,7 +173,7 @@ async def test_a_worker_process_that_fails_ends_the_rebuild_with_its_reason(a_hi
 
 async def rows_of(core: Core, table: str) -> list[Any]:
     async with core.pool.connection() as connection:
-        cursor = await connection.execute(f"SELECT * FROM read_model.{table} ORDER BY 1")  # noqa: S608
+        cursor = await connection.execute(f"SELECT to_jsonb(t) FROM read_model.{table} AS t ORDER BY 1")  # noqa: S608
         return await cursor.fetchall()
 
 

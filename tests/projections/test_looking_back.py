@@ -1,8 +1,9 @@
 """A read model as of a position is what it showed when the log stood there."""
 
 import pytest
-from tests.histories import Desk, Step, history
+from tests.histories import history
 from tests.projections.read_models import InBatchesOf, a_runner, all_rows, append_all, catch_up
+from tests.small_desk import Desk, Step
 
 from supportix.projections.catalogue import PROJECTIONS, make
 from supportix.projections.looking_back import PositionAhead, state_as_of

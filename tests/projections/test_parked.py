@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 from structlog.testing import CapturingLogger
-from tests.histories import Desk, Step, history
+from tests.histories import history
 from tests.projections.read_models import (
     InBatchesOf,
     a_runner,
@@ -18,6 +18,7 @@ from tests.projections.read_models import (
     checkpoints,
     rebuilt_rows,
 )
+from tests.small_desk import Desk, Step
 from tests.spoiled import mend, spoil
 from tests.waiting import until
 

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import msgspec
 import psycopg
 import pytest
-from tests.histories import Desk, Step, history
+from tests.histories import history
 from tests.projections.read_models import (
     InBatchesOf,
     a_runner,
@@ -16,6 +16,7 @@ from tests.projections.read_models import (
     checkpoints,
     rebuilt_rows,
 )
+from tests.small_desk import Desk, Step
 from tests.waiting import until
 
 from supportix.bootstrap import Core

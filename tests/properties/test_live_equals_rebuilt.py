@@ -2,18 +2,28 @@
 
 import asyncio
 from collections import Counter
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+import msgspec
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from tests.histories import STEPS, Desk, history
+from sqlalchemy import Table
+from tests.histories import STEPS, history
 from tests.projections.read_models import InBatchesOf, Rows, a_runner, all_rows, append_all, checkpoints, rebuilt_rows
+from tests.small_desk import Desk
 
 from supportix.bootstrap import Core, open_core
-from supportix.domain.agent import Agent, AgentRegistered, WorkReserved
+from supportix.domain.agent import Agent, AgentDutyChanged, AgentRegistered, AgentScheduleChanged, WorkReserved
+from supportix.domain.demand import Demand
 from supportix.domain.department import Department
-from supportix.domain.ticket import Status, Ticket, TicketAssigned, TicketResolved, TicketRouted
+from supportix.domain.schedule import Schedule
+from supportix.domain.ticket import NEVER_DUE, Status, Ticket, TicketAssigned, TicketResolved, TicketRouted
+from supportix.projections.agent_load import agent_load
 from supportix.projections.catalogue import PROJECTIONS
+from supportix.projections.department_queue import department_queue
+from supportix.projections.departments import departments as departments_table
 from supportix.projections.rebuild import rebuild
 from supportix.projections.schema import TABLES
 from supportix.projections.shadow import SHADOW
@@ -88,29 +98,61 @@ def says_what_the_domain_says(rows: Rows, desk: Desk) -> None:
         for each in tickets
         if each.status is Status.QUEUED
     }
+    queued = {each.id: each.demand for each in tickets if each.status is Status.QUEUED}
+    assert of("department_queue", "ticket_id", "kept_back", "due_at") == {
+        (ticket_id, not demand.returned, demand.due_at or NEVER_DUE) for ticket_id, demand in queued.items()
+    }
+    assert by_id(rows, department_queue, "demand", Demand) == queued
     assigned_total = Counter(event.originator_id for event in desk.log if isinstance(event.fact, WorkReserved))
     names = {event.originator_id: event.fact.name for event in desk.log if isinstance(event.fact, AgentRegistered)}
-    assert of(
-        "agent_load", "agent_id", "name", "department_ids", "availability", "capacity", "open_work", "assigned_total"
-    ) == {
-        (
-            each.id,
-            names[each.id],
-            each.department_ids,
-            each.availability,
-            each.capacity,
-            each.open_work,
-            assigned_total[each.id],
-        )
+    assert of("agent_load", "agent_id", "name", "department_ids", "availability", "availability_since") == {
+        (each.id, names[each.id], each.department_ids, each.availability, _available_since(desk, each))
         for each in agents
     }
+    assert of("agent_load", "agent_id", "capacity", "open_work", "open_tickets", "assigned_total") == {
+        (each.id, each.capacity, each.open_work, len(each.work), assigned_total[each.id]) for each in agents
+    }
+    assert of("agent_load", "agent_id", "on_duty", "duty_changes_at") == {
+        (each.id, each.on_duty, _duty_changes_at(desk, each)) for each in agents
+    }
+    assert by_id(rows, agent_load, "skills", dict[str, int]) == {each.id: each.skills for each in agents}
+    assert by_id(rows, agent_load, "schedule", Schedule) == {each.id: each.schedule for each in agents}
     assert of("agent_turns", "agent_id", "department_id", "last_turn") == {
         (*key, position) for key, position in _turns(desk).items()
     }
     assert of("departments", "department_id", "name", "policy", "paused", "version") == {
         (each.id, each.name, each.policy, each.paused, each.version) for each in departments
     }
+    assert of("departments", "department_id", "offline_after", "unanswered_after", "stays_online") == {
+        (each.id, each.take_back.offline_after, each.take_back.unanswered_after, each.take_back.stays_online)
+        for each in departments
+    }
+    for name in ("targets", "weights_by_priority", "weights_by_channel"):
+        said = by_id(rows, departments_table, name, dict[str, int])
+        assert said == {each.id: getattr(each, name) for each in departments}
     assert of("traffic_history", "department_id", "quarter", "arrivals", "assignments", "resolutions") == _traffic(desk)
+
+
+def by_id(rows: Rows, table: Table, name: str, kind: Any) -> dict[UUID, Any]:
+    """What a column of JSON says, by the id in the first column."""
+    index = list(table.c.keys()).index(name)
+    return {row[0]: msgspec.convert(row[index], kind) for row in rows[table.name]}
+
+
+def _available_since(desk: Desk, agent: Agent) -> datetime:
+    """Since it was registered, where nothing changed since."""
+    registered_at = next(event.fact.occurred_at for event in desk.log if event.originator_id == agent.id)
+    return agent.availability_since or registered_at
+
+
+def _duty_changes_at(desk: Desk, agent: Agent) -> datetime | None:
+    """As the schedule had it when the agent's schedule or duty last changed."""
+    looked_at = [
+        event.fact.occurred_at
+        for event in desk.log
+        if event.originator_id == agent.id and isinstance(event.fact, AgentScheduleChanged | AgentDutyChanged)
+    ]
+    return agent.schedule.next_change(looked_at[-1]) if looked_at else None
 
 
 def _plain(value: object) -> object:

@@ -6,10 +6,10 @@ from uuid import UUID, uuid5
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from tests.histories import Desk
 from tests.merge_histories import MERGING_STEPS, merging_history
 from tests.merge_invariants import check_merges
 from tests.projections.read_models import InBatchesOf, a_runner, all_rows, append_all, catch_up, rebuilt_rows
+from tests.small_desk import Desk
 
 from supportix.bootstrap import open_core
 from supportix.domain.agent import Agent, WorkReserved

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from tests.histories import Desk
+from tests.small_desk import Desk
 
 from supportix.domain.agent import Agent, AgentAvailabilityChanged, AgentLeftDepartment, Availability, register_agent
 from supportix.domain.aggregate import DomainEvent

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.histories import START, STEPS, Step, history
+from tests.histories import STEPS, history
 from tests.merge_histories import MERGING_STEPS, merging_history
 from tests.simulation.written import entries_of
+from tests.small_desk import START, Step
 
 from supportix.domain.ticket import TicketOpened
 from supportix.simulation.question import Alternative, CapacityChange, Marks, NothingToReplay, Question, StaffChange

@@ -6,7 +6,8 @@ from uuid import UUID, uuid4
 import pytest
 from eventsourcing.application import AggregateNotFoundError
 from eventsourcing.persistence import IntegrityError
-from tests.histories import Step, history, staffed_desk
+from tests.histories import history, staffed_desk
+from tests.small_desk import Step
 
 from supportix.domain.agent import Agent, Availability, WorkReserved
 from supportix.domain.errors import NotFound

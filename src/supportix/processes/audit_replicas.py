@@ -45,8 +45,11 @@ class Known:
             self.teams |= {fact.source_id, fact.target_id}
         elif isinstance(fact, MergeFact):  # Whatever ended the pool.
             self.teams = self.own_team
-        elif event.originator_version == self.agents[event.originator_id].version + 1:
-            event.mutate(self.agents[event.originator_id])
+        else:
+            # One who isn't known here was brought in by a pool that the chooser didn't know of yet.
+            agent = self.agents.get(event.originator_id)
+            if agent is not None and event.originator_version == agent.version + 1:
+                event.mutate(agent)
 
     def clone(self) -> "Known":
         twin = copy.copy(self)

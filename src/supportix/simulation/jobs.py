@@ -102,7 +102,7 @@ class SimulationJobs:
     def __init__(self, pool: AsyncConnectionPool[Any]) -> None:
         self._pool = pool
 
-    async def ask(self, question: Question, by: UUID, at: datetime) -> SimulationJob:
+    async def ask(self, question: Question, by: UUID, at: datetime) -> SimulationDetail:
         """Ask for a simulation of the log as it is now. Refused: TooManySimulations, and what `must_hold` refuses."""
         question.must_hold()
         simulation_id = uuid7()

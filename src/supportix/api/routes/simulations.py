@@ -12,6 +12,7 @@ from supportix.api.inputs import CursorText, Limit
 from supportix.api.paging import page_of
 from supportix.commands.departments import UnknownPolicy
 from supportix.domain.errors import NotFound
+from supportix.domain.merge_settings import MarksOutOfOrder
 from supportix.identity.roles import Permission
 from supportix.simulation.jobs import SimulationDetail, SimulationJob, SimulationJobs, TooManySimulations
 from supportix.simulation.question import (
@@ -48,12 +49,13 @@ class SimulationKey(msgspec.Struct, frozen=True, array_like=True):
     refusals=(
         UnknownPolicy,
         SpanBackwards,
+        MarksOutOfOrder,
         ChangeOutOfRange,
         AlternativesOutOfRange,
         TooManySimulations,
     ),
 )
-async def run_simulation(call: Call, body: Question) -> Accepted[SimulationJob]:
+async def run_simulation(call: Call, body: Question) -> Accepted[SimulationDetail]:
     """Replay the history, as it is now, under other policies, staffing or merge thresholds.
 
     A worker runs it; `Location` is where to see how far it is, and then what it came to.

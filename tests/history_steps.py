@@ -1,0 +1,291 @@
+"""What may happen at a small desk in a random history: each step decides as the domain does, on what it is pointed at.
+
+A step returns the events of one command. What the domain refuses is raised, and nothing has happened.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from uuid import UUID
+
+from tests.small_desk import START, Choices, Desk, Step
+
+from supportix.domain.agent import Agent, Availability, register_agent
+from supportix.domain.aggregate import DomainEvent
+from supportix.domain.demand import Demand
+from supportix.domain.department import Department, TakeBack, create_department
+from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
+from supportix.domain.schedule import ALWAYS, Leave, Schedule, Shift
+from supportix.domain.ticket import AssignedBy, Channel, Priority, RoutingStep, Status, Ticket, Unassigned, open_ticket
+from supportix.policies import POLICIES
+
+Events = list[DomainEvent]
+CarryOut = Callable[[Desk, Step], Events]
+
+WORDS = ("Printer", "", "Größe 3 ½", "「請求書」", 'quote " and \\ and \\u0000', "null", "{}", "tab\tand\nline", "🧾")
+AVAILABILITIES = (Availability.ONLINE, Availability.AWAY, Availability.ONLINE, Availability.OFFLINE)
+SKILLS_ASKED = ((), ("vpn",), (), ("vpn", "español"))
+SKILLS_HAD: tuple[Mapping[str, int], ...] = ({"vpn": 4}, {"vpn": 1, "español": 5}, {"español": 2}, {})
+SCHEDULES = (
+    Schedule(time_zone="Europe/Lisbon", shifts=(Shift(0, 540, 545), Shift(0, 555, 1440), Shift(1, 0, 480))),
+    Schedule(
+        time_zone="America/New_York",
+        shifts=tuple(Shift(weekday, 0, 1440) for weekday in range(7)),
+        leave=(Leave(START + timedelta(minutes=5), START + timedelta(minutes=20), "Zahnarzt"),),
+    ),
+    Schedule(leave=(Leave(START, START + timedelta(minutes=12)),)),
+    ALWAYS,
+)
+"""Their duty changes within the hours that a history lasts."""
+
+
+def found_department(desk: Desk, step: Step) -> Events:
+    policy = sorted(POLICIES)[step.what % len(POLICIES)]
+    name = f"Department {len(desk.all(Department))}"
+    return list(create_department(DepartmentId(desk.new_id()), name=name, policy=policy, at=desk.now).collect_events())
+
+
+def _open(desk: Desk, step: Step) -> Events:
+    department = desk.pick(Department, step.which)
+    choices = Choices(step.what)
+    priority, skills = choices.of(list(Priority)), choices.of(SKILLS_ASKED)
+    preferred, channel = choices.of([None, *desk.all(Agent)]), choices.of(list(Channel))
+    ticket = open_ticket(
+        TicketId(desk.new_id()),
+        number=f"SUP-2026-{len(desk.log):06}",
+        subject=f"No {step.what}",
+        description=WORDS[step.what % len(WORDS)],
+        requester_id=CustomerId(UUID(int=step.what)),
+        priority=priority,
+        channel=channel,
+        tags=WORDS[: step.what % 4],
+        department_id=DepartmentId(department.id),
+        step=RoutingStep.REQUEST,
+        at=desk.now,
+        demand=department.demand(
+            priority,
+            channel,
+            since=desk.now,
+            skills=skills,
+            preferred_agent_id=AgentId(preferred.id) if preferred is not None else None,
+        ),
+        external_reference=WORDS[step.what % len(WORDS)] or None,
+    )
+    return list(ticket.collect_events())
+
+
+def _distribute(desk: Desk, step: Step) -> Events:
+    decisions = desk.board.decide(desk.board.ready(), at=desk.now, by=AssignedBy.POLICY, limit=step.what % 8 + 1)
+    return desk.board.events_of(decisions, at=desk.now)
+
+
+def _assign(desk: Desk, step: Step) -> Events:
+    ticket, agent = desk.pick(Ticket, step.which), desk.pick(Agent, step.what)
+    if ticket is None or agent is None:
+        return []
+    ticket.assign(AgentId(agent.id), at=desk.now, by=(AssignedBy.PERSON, AssignedBy.PULL)[step.what % 2])
+    agent.reserve(TicketId(ticket.id), ticket.department_id, at=desk.now, requirement=ticket.demand.requirement)
+    return [*ticket.collect_events(), *agent.collect_events()]
+
+
+def _force(desk: Desk, step: Step) -> Events:
+    ticket, agent = _one_of(_waiting(desk), step), desk.pick(Agent, step.what)
+    if ticket is None or agent is None:
+        return []
+    requirement = ticket.demand.requirement
+    ticket.assign(AgentId(agent.id), at=desk.now, by=AssignedBy.PERSON)
+    agent.force(TicketId(ticket.id), ticket.department_id, at=desk.now, requirement=requirement, reason="VIP")
+    return [*ticket.collect_events(), *agent.collect_events()]
+
+
+def _reassign(desk: Desk, step: Step) -> Events:
+    ticket, agent = _one_of(_held(desk), step), desk.pick(Agent, step.what)
+    if ticket is None or agent is None or ticket.agent_id == agent.id:
+        return []
+    former = desk.state[ticket.agent_id].copy()
+    ticket.unassign(reason="", at=desk.now)
+    former.release(TicketId(ticket.id), at=desk.now)
+    ticket.assign(AgentId(agent.id), at=desk.now, by=AssignedBy.PERSON)
+    agent.reserve(TicketId(ticket.id), ticket.department_id, at=desk.now, requirement=ticket.demand.requirement)
+    return [*ticket.collect_events(), *former.collect_events(), *agent.collect_events()]
+
+
+def _take_back(desk: Desk, step: Step) -> Events:
+    """The agent loses the ticket, and goes away where it didn't answer."""
+    ticket = _one_of(_held(desk), step)
+    if ticket is None:
+        return []
+    choices = Choices(step.what)
+    cause, stays_online = choices.of((Unassigned.AGENT_OFFLINE, Unassigned.NOT_ANSWERED)), choices.of((True, False))
+    agent = desk.state[ticket.agent_id].copy()
+    ticket.unassign(reason="not seen to", cause=cause, at=desk.now)
+    agent.release(TicketId(ticket.id), at=desk.now)
+    if cause is Unassigned.NOT_ANSWERED and not stays_online:
+        agent.change_availability(Availability.AWAY, at=desk.now, reason="didn't answer")
+    return [*ticket.collect_events(), *agent.collect_events()]
+
+
+def _waiting(desk: Desk) -> list[Ticket]:
+    return [ticket for ticket in desk.all(Ticket) if ticket.status is Status.QUEUED]
+
+
+def _held(desk: Desk) -> list[Ticket]:
+    return [ticket for ticket in desk.all(Ticket) if ticket.agent_id is not None]
+
+
+def _one_of(tickets: list[Ticket], step: Step) -> Ticket | None:
+    """A copy to decide on; None where there is none."""
+    return tickets[step.which % len(tickets)].copy() if tickets else None
+
+
+def _on_ticket(decide: Callable[[Desk, Ticket, Step], Ticket]) -> CarryOut:
+    """A step on a ticket, which its agent lets go of where the ticket leaves it."""
+
+    def carry_out(desk: Desk, step: Step) -> Events:
+        ticket = desk.pick(Ticket, step.which)
+        if ticket is None:
+            return []
+        holder = ticket.agent_id
+        events = list(decide(desk, ticket, step).collect_events())
+        if holder is not None and ticket.agent_id is None:
+            agent = desk.state[holder].copy()
+            events += agent.release(TicketId(ticket.id), at=desk.now).collect_events()
+        return events
+
+    return carry_out
+
+
+def _transfer(desk: Desk, ticket: Ticket, step: Step) -> Ticket:
+    department = desk.pick(Department, step.what)
+    demand = _demand(department, ticket, ticket.priority)
+    return ticket.transfer(DepartmentId(department.id), reason="", at=desk.now, demand=demand)
+
+
+def _reopen(desk: Desk, ticket: Ticket, _: Step) -> Ticket:
+    demand = _demand(desk.state[ticket.department_id], ticket, ticket.priority, ticket.last_agent_id)
+    return ticket.reopen(reason="", at=desk.now, demand=demand)
+
+
+def _prioritise(desk: Desk, ticket: Ticket, step: Step) -> Ticket:
+    """With another demand, or with the one that it has."""
+    choices = Choices(step.what)
+    priority = choices.of(list(Priority))
+    demand = _demand(desk.state[ticket.department_id], ticket, priority) if choices.of((True, False)) else None
+    return ticket.change_priority(priority, at=desk.now, demand=demand)
+
+
+def _demand(
+    department: Department, ticket: Ticket, priority: Priority, preferred_agent_id: AgentId | None = None
+) -> Demand:
+    return department.demand(
+        priority,
+        ticket.channel,
+        since=ticket.opened_at,
+        skills=ticket.demand.skills,
+        preferred_agent_id=preferred_agent_id,
+    )
+
+
+def _on_agent(decide: Callable[[Desk, Agent, Step], Agent]) -> CarryOut:
+    def carry_out(desk: Desk, step: Step) -> Events:
+        agent = desk.pick(Agent, step.which)
+        return list(decide(desk, agent, step).collect_events()) if agent else []
+
+    return carry_out
+
+
+def _on_department(decide: Callable[[Desk, Department, Step], Department]) -> CarryOut:
+    def carry_out(desk: Desk, step: Step) -> Events:
+        department = desk.pick(Department, step.which)
+        return list(decide(desk, department, step).collect_events()) if department else []
+
+    return carry_out
+
+
+def _change_targets(desk: Desk, department: Department, step: Step) -> Department:
+    choices = Choices(step.what)
+    minutes = {priority: choices.of((60, 5, 1_440)) for priority in Priority}
+    minutes.pop(list(Priority)[step.what % len(Priority)])
+    return department.change_targets(minutes, at=desk.now)
+
+
+def _change_weights(desk: Desk, department: Department, step: Step) -> Department:
+    choices = Choices(step.what)
+    by_priority = {priority: choices.of((2, 1, 3)) for priority in Priority}
+    by_channel = {channel: choices.of((1, 2)) for channel in (Channel.API, Channel.PHONE)}
+    by_priority.pop(list(Priority)[step.what % len(Priority)])
+    return department.change_work_weights(by_priority, by_channel, at=desk.now)
+
+
+def _change_take_back(desk: Desk, department: Department, step: Step) -> Department:
+    choices = Choices(step.what)
+    offline_after, unanswered_after = choices.of((None, 0, 300)), choices.of((60, None))
+    take_back = TakeBack(
+        offline_after=offline_after, unanswered_after=unanswered_after, stays_online=choices.of((False, True))
+    )
+    return department.change_take_back(take_back, at=desk.now)
+
+
+def _some_departments(desk: Desk, step: Step) -> tuple[DepartmentId, ...]:
+    return tuple(
+        DepartmentId(each.id) for n, each in enumerate(desk.all(Department)) if step.what & (1 << n) or n == step.what
+    )
+
+
+def _register(desk: Desk, step: Step) -> Events:
+    agent = register_agent(
+        AgentId(desk.new_id()),
+        name=WORDS[step.what % len(WORDS)],
+        department_ids=_some_departments(desk, step),
+        capacity=step.which % 8,
+        at=desk.now,
+    )
+    return list(agent.collect_events())
+
+
+STEPS_BY_NAME: Mapping[str, CarryOut] = {
+    "open": _open,
+    "distribute": _distribute,
+    "assign": _assign,
+    "force": _force,
+    "reassign": _reassign,
+    "take back": _take_back,
+    "unassign": _on_ticket(lambda desk, ticket, _: ticket.unassign(reason="", at=desk.now)),
+    "transfer": _on_ticket(_transfer),
+    "start": _on_ticket(lambda desk, ticket, _: ticket.start_work(at=desk.now)),
+    "await": _on_ticket(lambda desk, ticket, _: ticket.await_customer(at=desk.now)),
+    "resolve": _on_ticket(
+        lambda desk, ticket, step: ticket.resolve(resolution=WORDS[step.what % len(WORDS)], at=desk.now)
+    ),
+    "close": _on_ticket(lambda desk, ticket, _: ticket.close(reason="", at=desk.now)),
+    "reopen": _on_ticket(_reopen),
+    "prioritise": _on_ticket(_prioritise),
+    "register agent": _register,
+    "availability": _on_agent(
+        lambda desk, agent, step: agent.change_availability(
+            AVAILABILITIES[step.what % len(AVAILABILITIES)], at=desk.now, reason=WORDS[step.what % len(WORDS)]
+        )
+    ),
+    "capacity": _on_agent(lambda desk, agent, step: agent.change_capacity(step.what % 9, at=desk.now)),
+    "departments": _on_agent(
+        lambda desk, agent, step: agent.change_departments(_some_departments(desk, step), at=desk.now)
+    ),
+    "skills": _on_agent(
+        lambda desk, agent, step: agent.change_skills(SKILLS_HAD[step.what % len(SKILLS_HAD)], at=desk.now)
+    ),
+    "schedule": _on_agent(
+        lambda desk, agent, step: agent.change_schedule(SCHEDULES[step.what % len(SCHEDULES)], at=desk.now)
+    ),
+    "keep to schedule": _on_agent(lambda desk, agent, _: agent.keep_to_schedule(at=desk.now)),
+    "found department": found_department,
+    "rename": _on_department(lambda desk, department, step: department.rename(f"Renamed {step.what}", at=desk.now)),
+    "policy": _on_department(
+        lambda desk, department, step: department.change_policy(
+            sorted(POLICIES)[step.what % len(POLICIES)], at=desk.now
+        )
+    ),
+    "targets": _on_department(_change_targets),
+    "weights": _on_department(_change_weights),
+    "take-back terms": _on_department(_change_take_back),
+    "pause": _on_department(lambda desk, department, _: department.pause_assignment(reason="", at=desk.now)),
+    "resume": _on_department(lambda desk, department, _: department.resume_assignment(at=desk.now)),
+}
