@@ -5,8 +5,9 @@ nothing else. What it finds wrong is one sentence each, with the position.
 
 - Positions and the versions of each stream have no gaps, and the events of a command stand together.
 - A ticket is given to an agent only while it waits, so that it never has two.
-- Whenever an agent gets a ticket, it is online, belongs to the ticket's department, and then holds no more than its
-  capacity, both by its own events and by those of all tickets.
+- Whenever an agent gets a ticket, it is online and on duty, belongs to the ticket's department, has the skills that the
+  ticket asks for, and then holds no more points than its capacity, both by its own events and by those of all tickets;
+  but for a ticket that was forced on it, of which capacity and skills are not asked.
 - After each command the tickets' events and the agents' events agree on who holds what.
 """
 
@@ -46,6 +47,8 @@ class AgentPage:
     def __init__(self) -> None:
         self.capacity = 0
         self.online = False
+        self.on_duty = True
+        self.skills: set[str] = set()
         self.departments: set[str] = set()
         self.work: dict[str, int] = {}
 
@@ -66,7 +69,7 @@ class Books:
         self.opened: set[str] = set()
         self.agents: dict[str, AgentPage] = defaultdict(AgentPage)
         self._held_by: dict[str, set[str]] = defaultdict(set)
-        self._weights: dict[str, int] = {}
+        self._demands: dict[str, dict[str, Any]] = {}
         self._versions: dict[UUID, int] = {}
         self._command: UUID | None = None
         self._commands: set[UUID] = set()
@@ -94,7 +97,7 @@ class Books:
         """Compare both books for every agent that the last command touched, and count what the tickets gave it."""
         for agent_id in self._given:
             capacity = self.agents[agent_id].capacity
-            held = sum(self._weights.get(ticket, 1) for ticket in self._held_by[agent_id])
+            held = sum(self._weight(ticket) for ticket in self._held_by[agent_id])
             if held > capacity:
                 where = f"position {self.position}"
                 self.findings.append(
@@ -136,6 +139,9 @@ class Books:
             self._take_away(ticket)
             self.ended.discard(ticket)
             self.waiting[ticket] = body[_QUEUED[row.name]]
+            self._demands[ticket] = body.get("demand", {})
+        elif row.name == "ticket.priority_changed.v1":
+            self._demands[ticket] = body.get("demand", self._demands[ticket])
         elif row.name in _ENDED:
             self._take_away(ticket)
             self.waiting.pop(ticket, None)
@@ -171,20 +177,41 @@ class Books:
                 page.departments.add(body["department_id"])
             case "agent.left_department.v1":
                 page.departments.discard(body["department_id"])
-            case "agent.work_reserved.v1":
-                self._reserve(row, agent_id, page, body)
-            case "agent.work_released.v1":
-                page.work.pop(body["ticket_id"], None)
-                self._touched.add(agent_id)
+            case "agent.skills_changed.v1":
+                page.skills = set(body.get("skills", ()))
+            case "agent.duty_changed.v1":
+                page.on_duty = body["on_duty"]
+            case "agent.work_reserved.v1" | "agent.work_forced.v1" | "agent.work_released.v1":
+                self._work(row, agent_id, page, body)
+
+    def _work(self, row: Row, agent_id: str, page: AgentPage, body: dict[str, Any]) -> None:
+        self._touched.add(agent_id)
+        if row.name == "agent.work_released.v1":
+            page.work.pop(body["ticket_id"], None)
+            return
+        self._reserve(row, agent_id, page, body)
+        if row.name == "agent.work_forced.v1":
+            self._given.discard(agent_id)
+        else:
+            self._check_room(row, agent_id, page, body["ticket_id"])
 
     def _reserve(self, row: Row, agent_id: str, page: AgentPage, body: dict[str, Any]) -> None:
         ticket, weight = body["ticket_id"], body.get("weight", 1)
-        page.work[ticket] = self._weights[ticket] = weight
-        self._touched.add(agent_id)
+        page.work[ticket] = weight
+        if weight != self._weight(ticket):
+            self._find(row, f"{weight} points were reserved for ticket {ticket}, which weighs {self._weight(ticket)}")
+        if not (page.online and page.on_duty):
+            self._find(row, f"agent {agent_id} got ticket {ticket} while it wasn't online and on duty")
+        if body["department_id"] not in page.departments:
+            self._find(row, f"agent {agent_id} got ticket {ticket} of department {body['department_id']}, not its own")
+
+    def _check_room(self, row: Row, agent_id: str, page: AgentPage, ticket: str) -> None:
         held = sum(page.work.values())
         if held > page.capacity:
             self._find(row, f"agent {agent_id} holds {held} of at most {page.capacity} by its own events")
-        if not page.online:
-            self._find(row, f"agent {agent_id} got ticket {ticket} while it wasn't online")
-        if body["department_id"] not in page.departments:
-            self._find(row, f"agent {agent_id} got ticket {ticket} of department {body['department_id']}, not its own")
+        missing = set(self._demands.get(ticket, {}).get("skills", ())) - page.skills
+        if missing:
+            self._find(row, f"agent {agent_id} got ticket {ticket} without the skills {sorted(missing)}")
+
+    def _weight(self, ticket: str) -> int:
+        return int(self._demands.get(ticket, {}).get("weight", 1))

@@ -38,7 +38,7 @@ def test_nobody_gets_too_many_and_no_ticket_two_agents_or_none(database_url):
     ("careless", "audited", "booked"),
     [
         ("reservation", "the command holds no reservation of the agent", "by the tickets' alone"),
-        ("capacity", "when it was given 1 more", "by its own events"),
+        ("capacity", "of at most", "by its own events"),
         ("claim", "held it", "held it"),
     ],
 )
