@@ -81,25 +81,29 @@ departments.
 """
 
 
+_AGREED = ("weights", "targets", "take-back terms", "skills")
 EVENTFUL = [
     *[Step("policy", n, 2 + n, 0) for n in range(2)],
-    *[Step(name, n, n, 0) for name in ("weights", "targets", "take-back terms", "skills") for n in range(2)],
+    *[Step(name, n, n, 0) for name in _AGREED for n in range(2)],
     *[Step("capacity", n, 8, 0) for n in range(3)],
+    *[Step("pause", 0, 0, 0), Step("resume", 0, 0, 0), Step("routing rules", 1, 0, 0), Step("request types", 1, 0, 0)],
     *[Step("open", n, 5 * n, 1) for n in range(12)],
     *[Step("schedule", 2, 1, 1), Step("distribute", 0, 7, 1), Step("keep to schedule", 2, 0, 7)],
     *[Step("take back", n, n, 1) for n in range(2)],
-    *[
-        Step("force", 0, 0, 1),
-        Step("distribute", 0, 7, 1),
-        Step("reassign", 0, 1, 1),
-        Step("reassign", 1, 2, 1),
-        Step("start", 1, 0, 1),
-    ],
+    *[Step("force", 0, 0, 1), Step("distribute", 0, 7, 1), Step("start", 1, 0, 1), Step("await", 1, 0, 1)],
     *[Step("prioritise", n, 7 - n, 0) for n in range(6)],
     *[Step("unassign", 1, 0, 1), Step("availability", 1, 1, 0), Step("distribute", 0, 7, 1), Step("transfer", 3, 0, 1)],
     *[Step("resolve", n, 0, 1) for n in range(0, 12, 2)],
-    *[Step("keep to schedule", 2, 0, 7), Step("keep to schedule", 2, 0, 7)],
-    *[Step("reopen", 0, 0, 1), Step("reopen", 4, 0, 1), Step("distribute", 0, 3, 1), Step("open", 0, 9, 1)],
+    *[Step("keep to schedule", 2, 0, 7), Step("rename", 1, 0, 0), Step("availability", 1, 0, 0)],
+    *[Step("reopen", 0, 0, 1), Step("reopen", 4, 0, 1), Step("close", 2, 0, 1), Step("distribute", 0, 3, 1)],
+    *[Step("resolve", n, 0, 1) for n in range(12)],
+    *[Step("policy", n, n, 0) for n in range(2)],
+    *[Step("availability", 0, 3, 0), Step("departments", 2, 2, 0), Step("departments", 2, 1, 0)],
+    *[Step("open", n, n, 1) for n in range(4)],
+    *[Step("distribute", 0, 7, 1), Step("reassign", 0, 1, 1), Step("reassign", 1, 2, 1)],
+    *[Step("availability", 0, 0, 0), Step("availability", 2, 1, 0), Step("capacity", 1, 1, 0)],
+    *[Step("open", n, 2 * n, 1) for n in range(4)],
+    *[Step("distribute", 0, 1, 1), Step("open", 0, 9, 1)],
 ]
 """A history in which happens what the random ones hold only now and then."""
 

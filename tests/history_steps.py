@@ -61,7 +61,7 @@ def _open(desk: Desk, step: Step) -> Events:
     choices = Choices(step.what)
     priority, skills = choices.of(list(Priority)), choices.of(SKILLS_ASKED)
     channel = choices.of(list(Channel))
-    preferred = desk.pick(Agent, step.what) if step.which % 2 else None
+    preferred = desk.pick(Agent, step.what) if step.which % 3 else None
     ticket = open_ticket(
         TicketId(desk.new_id()),
         number=f"SUP-2026-{len(desk.log):06}",

@@ -2,18 +2,23 @@
 
 from collections import Counter
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.boards import face, must_be_ordered_as_if_anew
 from tests.dispatching import NaiveDispatch, chosen, decide, serve
-from tests.histories import STEPS, attempt, history, queue, staffed_desk
+from tests.histories import EVENTFUL, STEPS, attempt, history, queue, staffed_desk
 
 from supportix.domain.agent import Agent
 from supportix.domain.demand import ANYBODY, NO_DEMAND, Requirement
-from supportix.domain.department import Department, MergeJoined, MergeLeft, MergingChanged
+from supportix.domain.department import (
+    Department,
+    MergeJoined,
+    MergeLeft,
+    MergingChanged,
+)
 from supportix.domain.history import FACTS
 from supportix.domain.merge import Merge
-from supportix.domain.ticket import ConsideredAgent, Ticket, TicketAssigned
+from supportix.domain.ticket import ConsideredAgent, Ticket
 from supportix.policies import POLICIES
 from supportix.policies.dispatch import DispatchBoard
 from supportix.policies.pool import CANDIDATES_KEPT
@@ -25,6 +30,7 @@ IN_MERGES = {MergingChanged, MergeJoined, MergeLeft}
 
 
 @settings(max_examples=150)
+@example(steps=EVENTFUL, limit=6)
 @given(steps=STEPS, limit=LIMITS)
 def test_the_board_chooses_what_looking_at_all_agents_would_choose(steps, limit):
     desk = history(steps)
@@ -33,6 +39,7 @@ def test_the_board_chooses_what_looking_at_all_agents_would_choose(steps, limit)
 
 
 @settings(max_examples=100)
+@example(steps=EVENTFUL)
 @given(steps=STEPS)
 def test_ready_are_the_departments_where_a_ticket_can_be_given_out_now(steps):
     desk = staffed_desk()
@@ -43,6 +50,7 @@ def test_ready_are_the_departments_where_a_ticket_can_be_given_out_now(steps):
         assert set(ready) == NaiveDispatch(desk).ready()
 
 
+@example(steps=EVENTFUL)
 @given(steps=STEPS)
 def test_agents_stand_in_the_policys_order_after_every_single_event(steps):
     """Between a claim and its reservation too: a follower may have read up to there."""
@@ -55,6 +63,7 @@ def test_agents_stand_in_the_policys_order_after_every_single_event(steps):
             must_be_ordered_as_if_anew(pool)
 
 
+@example(steps=EVENTFUL, limit=6)
 @given(steps=STEPS, limit=LIMITS)
 def test_deciding_leaves_the_board_as_it_was(steps, limit):
     desk = history(steps)
@@ -65,6 +74,7 @@ def test_deciding_leaves_the_board_as_it_was(steps, limit):
     assert decide(desk, departments, limit) == first
 
 
+@example(steps=EVENTFUL, limit=6)
 @given(steps=STEPS, limit=LIMITS)
 def test_decisions_can_be_saved_as_they_are(steps, limit):
     desk = history(steps)
@@ -81,6 +91,7 @@ def test_decisions_can_be_saved_as_they_are(steps, limit):
         desk.save([claim, reservation])
 
 
+@example(steps=EVENTFUL)
 @given(steps=STEPS)
 def test_an_agent_never_takes_on_more_than_its_capacity(steps):
     """Unless it was forced to."""
@@ -94,12 +105,14 @@ def test_an_agent_never_takes_on_more_than_its_capacity(steps):
                 assert agent.open_work <= max(agent.capacity, before.get(agent.id, 0))
 
 
+@example(steps=EVENTFUL)
 @given(steps=STEPS)
 def test_open_work_is_what_the_held_tickets_weigh(steps):
     desk = history(steps)
     assert {agent.id: agent.open_work for agent in desk.all(Agent)} == NaiveDispatch(desk).work
 
 
+@example(steps=EVENTFUL)
 @given(steps=STEPS)
 def test_reasons_are_those_of_the_board_that_decided(steps):
     desk = history(steps)
@@ -128,27 +141,19 @@ def test_reasons_are_those_of_the_board_that_decided(steps):
         )
 
 
-def test_these_histories_hold_what_the_properties_are_about():
-    """Choices of each policy on tickets of every kind of demand, and every kind of fact."""
+def test_the_eventful_history_holds_what_the_properties_are_about():
+    """Choices of each policy on tickets of every kind of demand, every obstacle, and every kind of fact."""
+    log = history(EVENTFUL).log
     choices: Counter[str] = Counter(dict.fromkeys((*POLICIES, *OBSTACLES), 0))
-    facts: set[type] = set()
-
-    @settings(max_examples=300)
-    @given(steps=STEPS)
-    def count(steps):
-        for event in history(steps).log:
-            facts.add(type(event.fact))
-            if isinstance(event.fact, TicketAssigned) and event.fact.reasons is not None:
-                reasons = event.fact.reasons
-                demand = reasons.demand or NO_DEMAND
-                choices.update((reasons.policy, *reasons.excluded))
-                choices["weighs more than one"] += demand.weight > 1
-                choices["asks for skills"] += bool(demand.skills)
-                choices["is due"] += demand.due_at is not None
-                choices["was taken back"] += demand.returned
-                choices["goes to the preferred agent"] += reasons.tie_break == "the customer's previous agent"
-
-    count()
-    assert min(choices.values()) > 5, choices
-    missing = {fact.TOPIC for fact in FACTS.values() if fact.AGGREGATE is not Merge and fact not in IN_MERGES | facts}
-    assert missing == set()
+    for reasons in (getattr(event.fact, "reasons", None) for event in log):
+        if reasons is not None:
+            demand = reasons.demand or NO_DEMAND
+            choices.update((reasons.policy, *reasons.excluded))
+            choices["weighs more than one"] += demand.weight > 1
+            choices["asks for skills"] += bool(demand.skills)
+            choices["is due"] += demand.due_at is not None
+            choices["was taken back"] += demand.returned
+            choices["goes to the preferred agent"] += reasons.tie_break == "the customer's previous agent"
+    assert min(choices.values()) > 0, choices
+    missing = {fact for fact in FACTS.values() if fact.AGGREGATE is not Merge} - {type(event.fact) for event in log}
+    assert missing == IN_MERGES

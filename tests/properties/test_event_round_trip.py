@@ -1,12 +1,13 @@
 """What is stored of an event is all of it: read again it is the same, and replaying it leads to the same state."""
 
-from hypothesis import given
-from tests.histories import STEPS, history
+from hypothesis import example, given
+from tests.histories import EVENTFUL, STEPS, history
 
 from supportix.domain.aggregate import Aggregate, DomainEvent
 from supportix.store.mapper import decode_fact, encode_fact
 
 
+@example(steps=EVENTFUL)
 @given(steps=STEPS)
 def test_stored_events_lead_to_the_same_state(steps):
     desk = history(steps)
