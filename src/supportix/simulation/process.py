@@ -67,6 +67,7 @@ class Simulations:
     async def _follow(self, order: Order, lines: asyncio.StreamReader) -> Ended | None:
         """Pass on what it tells until it has ended; None where the simulation was removed meanwhile."""
         last, told_at = Told("", 0, 0), 0.0
+        ended: Ended | None = None
         while True:
             try:
                 async with asyncio.timeout(POLL_SECONDS):
@@ -78,13 +79,16 @@ class Simulations:
             if line is not None:
                 message = _decode(line)
                 if isinstance(message, Ended):
-                    return message
-                last = message
-            if line is None or time.monotonic() - told_at >= TELL_SECONDS:
+                    ended = message
+                else:
+                    last = message
+            if line is None or ended is not None or time.monotonic() - told_at >= TELL_SECONDS:
                 told_at = time.monotonic()
                 if not await self._jobs.tell(self._fence, order.simulation_id, last.stage, last.done, last.total):
                     _log.info("simulation cancelled", simulation=str(order.simulation_id))
                     return None
+            if ended is not None:
+                return ended
 
     async def _end(self, order: Order, ended: Ended) -> None:
         status = JobStatus(ended.outcome.value)
