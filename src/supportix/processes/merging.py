@@ -27,7 +27,8 @@ from supportix.domain.merge import (
 )
 from supportix.domain.merge_evidence import Evidence
 from supportix.domain.merge_settings import MergeMode, MergeStrategy
-from supportix.domain.ticket import Status, Ticket
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_words import Status
 from supportix.policies.merging import ArrivalForecast, Suggestion, has_fallen, moves, suggestions, to_move
 from supportix.projections.merge_load import MergeScene, merge_scene, oldest_fitting
 from supportix.store.committer import Command, Fence

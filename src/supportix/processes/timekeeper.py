@@ -20,7 +20,8 @@ from supportix.domain.agent import Agent, Availability
 from supportix.domain.department import Department, TakeBack
 from supportix.domain.errors import Refusal
 from supportix.domain.ids import TicketId
-from supportix.domain.ticket import Status, Ticket, Unassigned
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_words import Status, Unassigned
 from supportix.store.committer import Command, Fence
 from supportix.store.errors import CorruptEvent
 
