@@ -36,7 +36,7 @@ from supportix.store.errors import CorruptEvent, VersionConflict
 
 LEASE = "merging"
 MOVED_PER_COMMAND = 50
-PACE_SECONDS = 1.0
+PACE_SECONDS = 2.0
 """Loads are looked at no more often than this; a merge that is under way goes on at once."""
 SETTLE_SECONDS = 0.1
 """About as long as the read models need to show what was just done."""
