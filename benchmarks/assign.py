@@ -51,7 +51,9 @@ from supportix.domain.agent import Agent, Availability, register_agent
 from supportix.domain.aggregate import Aggregate
 from supportix.domain.department import Department, create_department
 from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
-from supportix.domain.ticket import AssignedBy, Channel, Priority, RoutingStep, open_ticket, waiting_after
+from supportix.domain.ticket import open_ticket
+from supportix.domain.ticket_words import AssignedBy, Channel, Priority, RoutingStep
+from supportix.domain.waiting import waiting_after
 from supportix.embedded import EmbeddedPostgres
 from supportix.policies import POLICIES
 from supportix.policies.dispatch import DispatchBoard

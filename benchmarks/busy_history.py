@@ -14,16 +14,9 @@ from supportix.domain.agent import Agent, Availability, register_agent
 from supportix.domain.aggregate import Aggregate, DomainEvent
 from supportix.domain.department import create_department
 from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
-from supportix.domain.ticket import (
-    AssignedBy,
-    Channel,
-    ConsideredAgent,
-    Priority,
-    Reasons,
-    RoutingStep,
-    Ticket,
-    open_ticket,
-)
+from supportix.domain.ticket import Ticket, open_ticket
+from supportix.domain.ticket_facts import ConsideredAgent, Reasons
+from supportix.domain.ticket_words import AssignedBy, Channel, Priority, RoutingStep
 from supportix.store.committer import Command, GroupCommitter, NewEvent
 
 DEPARTMENTS, AGENTS, CUSTOMERS = 10, 200, 1_000

@@ -42,7 +42,8 @@ from supportix.commands.agents import RegisterAgent
 from supportix.commands.desk import stored
 from supportix.domain.agent import Availability
 from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
-from supportix.domain.ticket import Channel, Priority, RoutingStep, open_ticket
+from supportix.domain.ticket import open_ticket
+from supportix.domain.ticket_words import Channel, Priority, RoutingStep
 from supportix.embedded import EmbeddedNats, EmbeddedPostgres
 from supportix.identity.imported import ImportedPerson, add_imported
 from supportix.identity.roles import Role

@@ -47,7 +47,7 @@ from supportix.commands.agents import RegisterAgent
 from supportix.commands.tickets import OpenTicket
 from supportix.domain.agent import Availability
 from supportix.domain.ids import AgentId, CustomerId, DepartmentId
-from supportix.domain.ticket import Channel, Priority
+from supportix.domain.ticket_words import Channel, Priority
 from supportix.embedded import EmbeddedPostgres
 from supportix.identity.roles import Role
 from supportix.policies import POLICIES

@@ -37,7 +37,9 @@ from supportix.commands.tickets import (
 from supportix.domain.agent import Agent, Availability, WorkReserved
 from supportix.domain.errors import Refusal
 from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
-from supportix.domain.ticket import AssignedBy, Channel, Priority, Status, Ticket, TicketAssigned
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_facts import TicketAssigned
+from supportix.domain.ticket_words import AssignedBy, Channel, Priority, Status
 from supportix.identity.roles import Role
 from supportix.settings import Settings
 from supportix.store.committer import Command

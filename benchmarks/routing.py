@@ -16,7 +16,7 @@ from uuid import UUID
 from supportix.domain.department import Department
 from supportix.domain.ids import CustomerId
 from supportix.domain.routing_rules import RoutingRule
-from supportix.domain.ticket import Channel
+from supportix.domain.ticket_words import Channel
 from supportix.routing.book import EMPTY, Request, RoutingBook
 from supportix.routing.decide import decide
 from supportix.routing.features import Vocabulary

@@ -13,10 +13,8 @@ from eventsourcing.projection import Projection, ProjectionRunner
 from psycopg.sql import SQL
 
 from supportix.domain.aggregate import DomainEvent, Fact
-from supportix.domain.ticket import (
-    Priority,
-    Status,
-    Ticket,
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_facts import (
     TicketAssigned,
     TicketAwaitingCustomer,
     TicketClosed,
@@ -26,6 +24,7 @@ from supportix.domain.ticket import (
     TicketRouted,
     TicketWorkStarted,
 )
+from supportix.domain.ticket_words import Priority, Status
 from supportix.projections.rows import LIVE
 from supportix.store.log import Row
 

@@ -12,7 +12,8 @@ from supportix.domain.aggregate import Aggregate
 from supportix.domain.demand import NO_DEMAND, Demand
 from supportix.domain.department import Department, create_department
 from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
-from supportix.domain.ticket import Channel, Priority, RoutingStep, Ticket, open_ticket
+from supportix.domain.ticket import Ticket, open_ticket
+from supportix.domain.ticket_words import Channel, Priority, RoutingStep
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 

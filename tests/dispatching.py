@@ -8,7 +8,9 @@ from tests.small_desk import Desk
 
 from supportix.domain.agent import Agent, Availability
 from supportix.domain.department import Department
-from supportix.domain.ticket import AssignedBy, Ticket, TicketAssigned
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_facts import TicketAssigned
+from supportix.domain.ticket_words import AssignedBy
 from supportix.policies.dispatch import Decision
 
 

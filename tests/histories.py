@@ -15,7 +15,9 @@ from supportix.domain.agent import Availability, register_agent
 from supportix.domain.department import Department
 from supportix.domain.errors import Refusal
 from supportix.domain.ids import AgentId, DepartmentId
-from supportix.domain.ticket import NEVER_DUE, Status, Ticket
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_words import Status
+from supportix.domain.waiting import NEVER_DUE
 
 
 def staffed_desk(*, departments: int = 2, agents: int = 3, capacity: int = 2) -> Desk:

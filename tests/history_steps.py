@@ -17,17 +17,9 @@ from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
 from supportix.domain.routing import SuggestedTag
 from supportix.domain.routing_rules import RoutingRule
 from supportix.domain.schedule import ALWAYS, Leave, Schedule, Shift
-from supportix.domain.ticket import (
-    AssignedBy,
-    Channel,
-    Priority,
-    RoutingStep,
-    Status,
-    Ticket,
-    TicketTagsSuggested,
-    Unassigned,
-    open_ticket,
-)
+from supportix.domain.ticket import Ticket, open_ticket
+from supportix.domain.ticket_facts import TicketTagsSuggested
+from supportix.domain.ticket_words import AssignedBy, Channel, Priority, RoutingStep, Status, Unassigned
 from supportix.policies import POLICIES
 
 Events = list[DomainEvent]

@@ -7,7 +7,8 @@ from uuid import UUID
 from supportix.domain.agent import Agent, Availability, WorkForced, WorkReserved
 from supportix.domain.aggregate import Aggregate
 from supportix.domain.merge import Merge, MergeState
-from supportix.domain.ticket import Ticket, TicketAssigned
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_facts import TicketAssigned
 from supportix.store.log import LogEntry
 
 

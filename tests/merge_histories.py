@@ -14,7 +14,8 @@ from supportix.domain.ids import DepartmentId, MergeId, TicketId
 from supportix.domain.merge import AbandonReason, DecidedBy, Merge, suggest_merge
 from supportix.domain.merge_evidence import Evidence
 from supportix.domain.merge_settings import MergeMode, MergeStrategy
-from supportix.domain.ticket import Status, Ticket
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_words import Status
 
 
 def merging_history(steps: Sequence[Step], told: Callable[[Desk], None] = lambda _: None) -> Desk:

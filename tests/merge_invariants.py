@@ -13,7 +13,7 @@ from supportix.domain.merge import (
     MergeSuggested,
     MergeTicketsMoved,
 )
-from supportix.domain.ticket import TicketTransferred
+from supportix.domain.ticket_facts import TicketTransferred
 from supportix.store.log import LogEntry
 
 

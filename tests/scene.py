@@ -16,7 +16,7 @@ from supportix.commands.desk import Outcome
 from supportix.commands.tickets import AssignTicket, OpenTicket, TicketAnswer, TicketCommand
 from supportix.domain.agent import Availability
 from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
-from supportix.domain.ticket import Channel, Priority
+from supportix.domain.ticket_words import Channel, Priority
 from supportix.identity.roles import Role
 from supportix.store.committer import Command
 

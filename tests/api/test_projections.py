@@ -11,7 +11,8 @@ from tests.api.scene import Json, Person, problem, wait_for
 
 from supportix.bootstrap import open_core
 from supportix.domain.ids import CustomerId
-from supportix.domain.ticket import Channel, Priority, TicketOpened
+from supportix.domain.ticket_facts import TicketOpened
+from supportix.domain.ticket_words import Channel, Priority
 from supportix.projections.catalogue import PROJECTIONS
 from supportix.settings import Settings
 from supportix.store.committer import Command, NewEvent

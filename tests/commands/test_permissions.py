@@ -23,7 +23,7 @@ from supportix.commands.tickets import (
 from supportix.domain.agent import Availability
 from supportix.domain.errors import Forbidden, NotFound, Refusal
 from supportix.domain.ids import AgentId, DepartmentId, TicketId
-from supportix.domain.ticket import Priority
+from supportix.domain.ticket_words import Priority
 from supportix.identity.roles import PERMISSIONS, Permission, Role
 from supportix.store.committer import Command
 

@@ -28,7 +28,8 @@ from supportix.commands.tickets import (
 from supportix.domain.agent import Agent, AgentAtCapacity
 from supportix.domain.errors import NotFound, Refusal
 from supportix.domain.ids import TRIAGE_DEPARTMENT_ID, AgentId, CustomerId, TicketId
-from supportix.domain.ticket import Priority, SubjectMissing, Ticket, TicketHasAgent
+from supportix.domain.ticket import SubjectMissing, Ticket, TicketHasAgent
+from supportix.domain.ticket_words import Priority
 from supportix.settings import Settings
 from supportix.store.committer import Command
 from supportix.store.errors import CommandReused, StaleVersion

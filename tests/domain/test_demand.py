@@ -10,7 +10,7 @@ from tests.demands import ANNA, DEMANDS, NOW
 
 from supportix.domain.demand import ANYBODY, NO_DEMAND, Demand, Requirement, stored_demand
 from supportix.domain.department import Department
-from supportix.domain.ticket import Channel, Priority
+from supportix.domain.ticket_words import Channel, Priority
 
 
 def test_a_ticket_that_asks_for_nothing_is_for_anybody():

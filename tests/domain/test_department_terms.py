@@ -16,7 +16,7 @@ from supportix.domain.department import (
     TermsOutOfRange,
     WorkWeightsChanged,
 )
-from supportix.domain.ticket import Channel, Priority
+from supportix.domain.ticket_words import Channel, Priority
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 NOW = AT + timedelta(hours=1)

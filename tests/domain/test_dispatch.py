@@ -16,14 +16,9 @@ from supportix.domain.agent import Agent, Availability
 from supportix.domain.demand import Demand
 from supportix.domain.department import Department
 from supportix.domain.ids import DepartmentId
-from supportix.domain.ticket import (
-    NEVER_DUE,
-    AssignedBy,
-    ConsideredAgent,
-    Priority,
-    Reasons,
-    TicketAssigned,
-)
+from supportix.domain.ticket_facts import ConsideredAgent, Reasons, TicketAssigned
+from supportix.domain.ticket_words import AssignedBy, Priority
+from supportix.domain.waiting import NEVER_DUE
 from supportix.policies.dispatch import DispatchBoard
 
 DUE = st.one_of(st.none(), st.integers(0, 3))

@@ -18,7 +18,8 @@ from supportix.domain.department import (
 )
 from supportix.domain.history import FACTS
 from supportix.domain.merge import Merge
-from supportix.domain.ticket import ConsideredAgent, Ticket
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_facts import ConsideredAgent
 from supportix.policies import POLICIES
 from supportix.policies.dispatch import DispatchBoard
 from supportix.policies.pool import CANDIDATES_KEPT

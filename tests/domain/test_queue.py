@@ -9,7 +9,8 @@ from tests.demands import DEMANDS, NOW
 
 from supportix.domain.demand import Requirement
 from supportix.domain.ids import DepartmentId, TicketId
-from supportix.domain.ticket import Priority, WaitingTicket
+from supportix.domain.ticket_words import Priority
+from supportix.domain.waiting import WaitingTicket
 from supportix.policies.queue import Queue
 
 

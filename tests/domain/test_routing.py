@@ -10,7 +10,7 @@ from supportix.domain.department import Department, DepartmentCreated, RequestTy
 from supportix.domain.ids import TRIAGE_DEPARTMENT_ID, CustomerId, DepartmentId
 from supportix.domain.routing import ClassifierVerdict, MatchedRule, RoutingEvidence, Scored
 from supportix.domain.routing_rules import LooksIn, RequestTypeInvalid, RoutingRule, RoutingRuleInvalid
-from supportix.domain.ticket import Channel, RoutingStep
+from supportix.domain.ticket_words import Channel, RoutingStep
 from supportix.routing.book import Request, RoutingBook
 from supportix.routing.decide import RequestTypeElsewhere, UnknownRequestType, decide
 from supportix.routing.terms import Term, Text

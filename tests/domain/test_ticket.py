@@ -11,24 +11,21 @@ from supportix.domain.aggregate import DomainEvent, Fact
 from supportix.domain.errors import Refusal
 from supportix.domain.ids import AgentId, CustomerId, DepartmentId
 from supportix.domain.ticket import (
-    HELD,
     REOPEN_WITHIN,
-    TRANSITIONS,
     AlreadyInDepartment,
-    AssignedBy,
-    Channel,
-    Priority,
     ReopenWindowPassed,
-    RoutingStep,
-    Status,
     SubjectMissing,
     Ticket,
-    TicketAssigned,
-    TicketAwaitingCustomer,
-    TicketClosed,
     TicketHasAgent,
     TicketHasNoAgent,
     TicketNotEnded,
+    TransitionRefused,
+    open_ticket,
+)
+from supportix.domain.ticket_facts import (
+    TicketAssigned,
+    TicketAwaitingCustomer,
+    TicketClosed,
     TicketOpened,
     TicketPriorityChanged,
     TicketReopened,
@@ -37,11 +34,9 @@ from supportix.domain.ticket import (
     TicketTransferred,
     TicketUnassigned,
     TicketWorkStarted,
-    TransitionRefused,
-    WaitingTicket,
-    open_ticket,
-    waiting_after,
 )
+from supportix.domain.ticket_words import HELD, TRANSITIONS, AssignedBy, Channel, Priority, RoutingStep, Status
+from supportix.domain.waiting import WaitingTicket, waiting_after
 
 OPENED_AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LATER = OPENED_AT + timedelta(hours=1)

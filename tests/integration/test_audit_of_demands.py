@@ -16,7 +16,8 @@ from supportix.commands.desk import stored
 from supportix.domain.agent import Agent
 from supportix.domain.demand import Demand
 from supportix.domain.ids import AgentId, TicketId
-from supportix.domain.ticket import AssignedBy, Priority, Ticket
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_words import AssignedBy, Priority
 from supportix.policies.assignment import WEIGHTED
 from supportix.policies.registry import KNOWN
 from supportix.processes import audit_replicas

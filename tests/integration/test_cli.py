@@ -36,7 +36,7 @@ from supportix.cli.ports import held_port
 from supportix.commands.actors import Actor
 from supportix.commands.tickets import OpenTicket
 from supportix.domain.ids import CustomerId
-from supportix.domain.ticket import Channel, Priority
+from supportix.domain.ticket_words import Channel, Priority
 from supportix.embedded.processes import free_port, port_is_free
 from supportix.identity.roles import Role
 from supportix.logs import LogSettingRefused, configure_logging

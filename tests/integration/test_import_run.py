@@ -15,7 +15,7 @@ from supportix.commands.departments import UnknownPolicy
 from supportix.commands.tickets import ResolveTicket
 from supportix.domain.department import create_department
 from supportix.domain.ids import DepartmentId, TicketId
-from supportix.domain.ticket import TicketAssigned, TicketOpened, TicketResolved, TicketWorkStarted
+from supportix.domain.ticket_facts import TicketAssigned, TicketOpened, TicketResolved, TicketWorkStarted
 from supportix.identity.roles import Role
 from supportix.importing import writer
 from supportix.importing.mapping import load_mapping

@@ -22,7 +22,8 @@ from supportix.domain.agent import Agent, Availability, NotInDepartment, WorkRes
 from supportix.domain.ids import AgentId, TicketId
 from supportix.domain.merge import Merge, MergeState
 from supportix.domain.merge_settings import MergeStrategy
-from supportix.domain.ticket import AssignedBy, Status, Ticket
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_words import AssignedBy, Status
 from supportix.processes import assigner
 from supportix.processes.assigner import Assigner, board_from_read_models
 from supportix.processes.audit import AuditReport, AuditScope, audit

@@ -15,7 +15,8 @@ from supportix.bootstrap import Core, open_core, utc_now
 from supportix.commands.tickets import ChangePriority
 from supportix.domain.agent import Availability
 from supportix.domain.ids import TicketId
-from supportix.domain.ticket import Priority, TicketAssigned
+from supportix.domain.ticket_facts import TicketAssigned
+from supportix.domain.ticket_words import Priority
 from supportix.processes.assigner import LEASE, Assigner
 from supportix.settings import Settings
 from supportix.store.leases import Leases

@@ -25,7 +25,8 @@ from tests.waiting import until
 from supportix.bootstrap import Core
 from supportix.domain.agent import Agent, AgentCapacityChanged
 from supportix.domain.aggregate import Fact
-from supportix.domain.ticket import Ticket, TicketAssigned, TicketOpened, TicketRouted
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_facts import TicketAssigned, TicketOpened, TicketRouted
 from supportix.projections.catalogue import PROJECTIONS
 from supportix.projections.checkpoint_queries import read_model_progress
 from supportix.projections.parked import NotParked, ParkedStream, StaysParked, drop, parked_streams, retry

@@ -20,7 +20,8 @@ from tests.small_desk import Desk, Step
 from tests.waiting import until
 
 from supportix.bootstrap import Core
-from supportix.domain.ticket import Ticket, TicketAssigned, TicketOpened
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_facts import TicketAssigned, TicketOpened
 from supportix.projections.catalogue import PROJECTIONS, definition
 from supportix.projections.runner import ProjectionRunner
 from supportix.store.committer import Command, Fence, NewEvent

@@ -19,7 +19,9 @@ from supportix.domain.agent import Agent, Availability
 from supportix.domain.aggregate import Aggregate
 from supportix.domain.errors import Refusal
 from supportix.domain.ids import AgentId, DepartmentId, TicketId
-from supportix.domain.ticket import AssignedBy, Status, Ticket, TicketAssigned
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_facts import TicketAssigned
+from supportix.domain.ticket_words import AssignedBy, Status
 from supportix.processes.assigner import LEASE, Assigner
 from supportix.processes.audit import AuditScope, audit
 from supportix.settings import Settings

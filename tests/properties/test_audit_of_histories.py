@@ -8,7 +8,8 @@ from tests.histories import EVENTFUL, STEPS, history
 from tests.invariants import check_log
 from tests.simulation.written import entries_of
 
-from supportix.domain.ticket import AssignedBy, TicketAssigned
+from supportix.domain.ticket_facts import TicketAssigned
+from supportix.domain.ticket_words import AssignedBy
 from supportix.processes.audit import Auditor, AuditReport, AuditScope
 
 

@@ -10,7 +10,7 @@ from tests.projections.read_models import InBatchesOf, a_runner, append_all, cat
 
 from supportix.bootstrap import open_core
 from supportix.domain.department import Department
-from supportix.domain.ticket import AssignedBy
+from supportix.domain.ticket_words import AssignedBy
 from supportix.processes.assigner import board_from_read_models
 from supportix.projections.catalogue import PROJECTIONS
 from supportix.settings import Settings

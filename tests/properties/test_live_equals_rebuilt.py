@@ -19,7 +19,10 @@ from supportix.domain.agent import Agent, AgentDutyChanged, AgentRegistered, Age
 from supportix.domain.demand import Demand
 from supportix.domain.department import Department
 from supportix.domain.schedule import Schedule
-from supportix.domain.ticket import NEVER_DUE, Status, Ticket, TicketAssigned, TicketResolved, TicketRouted
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_facts import TicketAssigned, TicketResolved, TicketRouted
+from supportix.domain.ticket_words import Status
+from supportix.domain.waiting import NEVER_DUE
 from supportix.projections.agent_load import agent_load
 from supportix.projections.catalogue import PROJECTIONS
 from supportix.projections.department_queue import department_queue

@@ -15,13 +15,8 @@ from supportix.bootstrap import open_core
 from supportix.domain.agent import Agent, WorkReserved
 from supportix.domain.department import Department
 from supportix.domain.merge import Merge, MergeState
-from supportix.domain.ticket import (
-    AssignedBy,
-    TicketAssigned,
-    TicketResolved,
-    TicketRouted,
-    TicketTransferred,
-)
+from supportix.domain.ticket_facts import TicketAssigned, TicketResolved, TicketRouted, TicketTransferred
+from supportix.domain.ticket_words import AssignedBy
 from supportix.policies.dispatch import DispatchBoard
 from supportix.processes.assigner import board_from_read_models
 from supportix.processes.audit import Auditor, AuditReport, AuditScope

@@ -25,7 +25,8 @@ from supportix.domain.errors import Refusal
 from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
 from supportix.domain.merge import LIVE, Merge, MergeState
 from supportix.domain.merge_settings import MergeMode, MergeStrategy
-from supportix.domain.ticket import Status, Ticket
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_words import Status
 from supportix.processes import assigner, merging
 from supportix.processes.assigner import Assigner
 from supportix.processes.audit import AuditScope, audit

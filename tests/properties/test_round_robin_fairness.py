@@ -18,7 +18,8 @@ from supportix.domain.agent import Agent, AgentAvailabilityChanged, AgentLeftDep
 from supportix.domain.aggregate import DomainEvent
 from supportix.domain.department import create_department
 from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
-from supportix.domain.ticket import AssignedBy, Channel, Priority, RoutingStep, Status, Ticket, open_ticket
+from supportix.domain.ticket import Ticket, open_ticket
+from supportix.domain.ticket_words import AssignedBy, Channel, Priority, RoutingStep, Status
 from supportix.policies.dispatch import DispatchBoard
 
 DAYS, MOMENTS_A_DAY = 30, 16

@@ -29,7 +29,7 @@ from supportix.domain.agent import Agent, Availability, register_agent
 from supportix.domain.department import Department, create_department
 from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
 from supportix.domain.merge_evidence import Evidence
-from supportix.domain.ticket import Channel, Priority
+from supportix.domain.ticket_words import Channel, Priority
 from supportix.identity.roles import Role
 from supportix.projections.runner import ProjectionRunner
 from supportix.realtime.relay import Relay

@@ -14,7 +14,7 @@ from tests.realtime.proxy import line_to
 from tests.realtime.scene import Desk, desk_on, has_copied, has_projected, relaying, running
 from tests.waiting import until
 
-from supportix.domain.ticket import Priority
+from supportix.domain.ticket_words import Priority
 from supportix.embedded import EmbeddedNats
 from supportix.identity.roles import Role
 from supportix.identity.tokens import Principal

@@ -27,7 +27,8 @@ from supportix.api.backend import token_signer
 from supportix.bootstrap import utc_now
 from supportix.commands.desk import stored
 from supportix.domain.aggregate import DomainEvent
-from supportix.domain.ticket import Priority, TicketPriorityChanged
+from supportix.domain.ticket_facts import TicketPriorityChanged
+from supportix.domain.ticket_words import Priority
 from supportix.embedded import EmbeddedNats
 from supportix.identity.accounts import Accounts
 from supportix.identity.roles import Role

@@ -12,7 +12,8 @@ from supportix.domain.agent import AgentRegistered
 from supportix.domain.aggregate import Fact, PersonalText
 from supportix.domain.history import FACTS
 from supportix.domain.ids import CustomerId, DepartmentId
-from supportix.domain.ticket import Priority, RoutingStep, TicketOpened, TicketReopened, TicketResolved, TicketRouted
+from supportix.domain.ticket_facts import TicketOpened, TicketReopened, TicketResolved, TicketRouted
+from supportix.domain.ticket_words import Priority, RoutingStep
 from supportix.realtime.publication import personal_fields, public_body, publication, received
 from supportix.store.log import LogEntry, Unreadable
 from supportix.store.mapper import encode_fact

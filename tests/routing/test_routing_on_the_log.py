@@ -16,7 +16,8 @@ from supportix.commands.tickets import CloseTicket, TicketAnswer, TransferTicket
 from supportix.domain.errors import Forbidden
 from supportix.domain.ids import TRIAGE_DEPARTMENT_ID, DepartmentId, TicketId
 from supportix.domain.routing_rules import RequestTypeTaken, RoutingRule, RoutingRuleInvalid
-from supportix.domain.ticket import RoutingStep, TicketRouted, TicketTagsSuggested
+from supportix.domain.ticket_facts import TicketRouted, TicketTagsSuggested
+from supportix.domain.ticket_words import RoutingStep
 from supportix.processes.audit import AuditReport, AuditScope, audit
 from supportix.routing.decide import UnknownRequestType
 from supportix.routing.evaluation import evaluate

@@ -9,7 +9,7 @@ from tests.merge_histories import MERGING_STEPS, merging_history
 from tests.simulation.written import entries_of
 from tests.small_desk import START, Step
 
-from supportix.domain.ticket import TicketOpened
+from supportix.domain.ticket_facts import TicketOpened
 from supportix.simulation.question import Alternative, CapacityChange, Marks, NothingToReplay, Question, StaffChange
 from supportix.simulation.reproducing import Span, reproduce
 from supportix.simulation.run import compare

@@ -8,7 +8,7 @@ from tests.simulation.written import Written, at
 from supportix.domain.agent import AgentDutyChanged, AgentSkillsChanged
 from supportix.domain.demand import Demand
 from supportix.domain.ids import AgentId
-from supportix.domain.ticket import AssignedBy
+from supportix.domain.ticket_words import AssignedBy
 from supportix.simulation.question import Alternative, CapacityChange, Question, StaffChange
 from supportix.simulation.run import Simulated, compare
 from supportix.simulation.trace import trace_of

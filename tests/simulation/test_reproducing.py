@@ -19,7 +19,9 @@ from supportix.commands.tickets import AssignTicket, ResolveTicket, TransferTick
 from supportix.domain.agent import Agent, Availability
 from supportix.domain.errors import Refusal
 from supportix.domain.ids import AgentId, TicketId
-from supportix.domain.ticket import AssignedBy, Ticket, TicketAssigned
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_facts import TicketAssigned
+from supportix.domain.ticket_words import AssignedBy
 from supportix.importing import writer
 from supportix.importing.mapping import load_mapping
 from supportix.importing.run import import_history

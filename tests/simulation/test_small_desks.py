@@ -11,7 +11,7 @@ from supportix.commands.known_departments import UnknownDepartment
 from supportix.domain.agent import Availability
 from supportix.domain.ids import MergeId
 from supportix.domain.merge_settings import MarksOutOfOrder
-from supportix.domain.ticket import AssignedBy, Priority
+from supportix.domain.ticket_words import AssignedBy, Priority
 from supportix.simulation.measuring import Figures
 from supportix.simulation.question import (
     Alternative,

@@ -10,7 +10,8 @@ from supportix.domain.aggregate import Aggregate, DomainEvent, Fact
 from supportix.domain.demand import NO_DEMAND, Demand
 from supportix.domain.department import create_department
 from supportix.domain.ids import AgentId, CustomerId, DepartmentId, MergeId, TicketId
-from supportix.domain.ticket import AssignedBy, Channel, Priority, RoutingStep, Ticket, open_ticket
+from supportix.domain.ticket import Ticket, open_ticket
+from supportix.domain.ticket_words import AssignedBy, Channel, Priority, RoutingStep
 from supportix.store.log import LogEntry
 
 NOBODY = AgentId(UUID(int=0xBEEF))

@@ -102,7 +102,7 @@ async def test_a_replaced_owner_cannot_release_what_is_no_longer_its(first, seco
     stale = await first.acquire("work")
     await second.acquire("work")
     monkeypatch.setattr(leasing, "LEASE_SECONDS", 4.0)
-    assert await second._update(leasing._RENEW, Fence("work", 2))
+    assert await second._renew([Fence("work", 2)]) == {Fence("work", 2)}
     await first.release(stale)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(Leases(first._pool, "third").acquire("work"), 0.7)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from supportix.api.backend import Backend
 from supportix.domain.agent import Agent
 from supportix.domain.demand import NO_DEMAND
-from supportix.domain.ticket import Reasons, TicketAssigned
+from supportix.domain.ticket_facts import Reasons, TicketAssigned
 from supportix.projections.agent_load import agent_load
 from supportix.store.log import LogEntry
 

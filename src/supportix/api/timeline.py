@@ -9,12 +9,8 @@ import msgspec
 
 from supportix.domain.aggregate import Fact
 from supportix.domain.routing import RoutingEvidence, SuggestedTag
-from supportix.domain.ticket import (
-    AssignedBy,
-    Channel,
-    Priority,
+from supportix.domain.ticket_facts import (
     Reasons,
-    RoutingStep,
     TicketAssigned,
     TicketAwaitingCustomer,
     TicketClosed,
@@ -28,6 +24,7 @@ from supportix.domain.ticket import (
     TicketUnassigned,
     TicketWorkStarted,
 )
+from supportix.domain.ticket_words import AssignedBy, Channel, Priority, RoutingStep
 from supportix.identity.roles import Role
 from supportix.store.log import LogEntry
 

@@ -11,7 +11,7 @@ import msgspec
 import psycopg
 
 from supportix.domain.aggregate import PERSONAL, Fact
-from supportix.domain.ticket import Reasons
+from supportix.domain.ticket_facts import Reasons
 from supportix.store.errors import CorruptEvent
 from supportix.store.mapper import decode_fact
 

@@ -17,7 +17,7 @@ from supportix.domain.department import Department, DepartmentNameTaken, TakeBac
 from supportix.domain.errors import InvalidInput
 from supportix.domain.ids import TRIAGE_DEPARTMENT_ID, DepartmentId
 from supportix.domain.routing_rules import RequestTypeTaken, RoutingRule, name_key
-from supportix.domain.ticket import Channel, Priority
+from supportix.domain.ticket_words import Channel, Priority
 from supportix.identity.roles import Permission
 from supportix.policies import POLICIES
 from supportix.routing.router import Router

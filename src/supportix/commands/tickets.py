@@ -19,15 +19,8 @@ from supportix.domain.demand import Demand
 from supportix.domain.department import Department
 from supportix.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
-from supportix.domain.ticket import (
-    AssignedBy,
-    Channel,
-    Priority,
-    Status,
-    Ticket,
-    TicketHasAgent,
-    open_ticket,
-)
+from supportix.domain.ticket import Ticket, TicketHasAgent, open_ticket
+from supportix.domain.ticket_words import AssignedBy, Channel, Priority, Status
 from supportix.identity.roles import Permission, Role
 from supportix.policies import POLICIES
 from supportix.policies.assignment import nobody

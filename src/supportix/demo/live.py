@@ -15,7 +15,7 @@ from supportix.demo.history import Scribe
 from supportix.demo.script import DEPARTMENTS
 from supportix.domain.errors import Conflict
 from supportix.domain.ids import CustomerId, TicketId
-from supportix.domain.ticket import Channel, Priority
+from supportix.domain.ticket_words import Channel, Priority
 from supportix.identity.roles import Role
 from supportix.store.committer import Command
 

@@ -18,7 +18,7 @@ from supportix.domain.errors import Conflict, InvalidInput
 from supportix.domain.ids import AgentId, DepartmentId, MergeId
 from supportix.domain.merge_settings import MergeSettings
 from supportix.domain.routing_rules import RoutingRule, must_be_request_types, must_be_rules
-from supportix.domain.ticket import Channel, Priority
+from supportix.domain.ticket_words import Channel, Priority
 
 IMPORT_PAUSE_REASON = "a history is being imported"
 """Why the live assigner leaves a department alone while its history is written."""

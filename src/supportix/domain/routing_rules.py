@@ -8,7 +8,7 @@ import msgspec
 
 from supportix.domain.errors import Conflict, InvalidInput
 from supportix.domain.ids import CustomerId
-from supportix.domain.ticket import Channel
+from supportix.domain.ticket_words import Channel
 
 MOST_RULES = 200
 MOST_TERMS = 100

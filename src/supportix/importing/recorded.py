@@ -6,7 +6,9 @@ from heapq import merge
 from operator import itemgetter
 
 from supportix.domain.ids import AgentId, TicketId
-from supportix.domain.ticket import AssignedBy, ConsideredAgent, Priority, Reasons, Ticket
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_facts import ConsideredAgent, Reasons
+from supportix.domain.ticket_words import AssignedBy, Priority
 from supportix.importing.identities import Identities
 from supportix.importing.setting import IMPORTED_POLICY, agent_of
 from supportix.importing.staffing import timeline

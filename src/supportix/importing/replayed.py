@@ -12,7 +12,9 @@ from uuid import UUID
 
 from supportix.domain.aggregate import DomainEvent
 from supportix.domain.ids import TicketId
-from supportix.domain.ticket import AssignedBy, Ticket, TicketAssigned
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_facts import TicketAssigned
+from supportix.domain.ticket_words import AssignedBy
 from supportix.importing.identities import Identities
 from supportix.importing.setting import agent_of
 from supportix.importing.staffing import Staffing

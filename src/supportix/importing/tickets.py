@@ -5,7 +5,8 @@ from uuid import UUID
 
 from supportix.commands.numbers import number
 from supportix.domain.ids import DepartmentId
-from supportix.domain.ticket import Channel, Priority, RoutingStep, Ticket, open_ticket
+from supportix.domain.ticket import Ticket, open_ticket
+from supportix.domain.ticket_words import Channel, Priority, RoutingStep
 from supportix.importing.identities import Identities
 from supportix.importing.steps import TicketHistory
 

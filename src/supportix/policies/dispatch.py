@@ -14,7 +14,10 @@ from supportix.domain.aggregate import DomainEvent
 from supportix.domain.department import Department
 from supportix.domain.ids import AgentId, TicketId
 from supportix.domain.merge import Merge
-from supportix.domain.ticket import AssignedBy, Ticket, TicketAssigned, WaitingTicket, waiting_after
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_facts import TicketAssigned
+from supportix.domain.ticket_words import AssignedBy
+from supportix.domain.waiting import WaitingTicket, waiting_after
 from supportix.policies.pool import Pool
 from supportix.policies.pooling import Pooling, shared_tickets
 from supportix.policies.queue import Queue

@@ -9,7 +9,7 @@ from sortedcontainers import SortedDict
 from supportix.domain.agent import Agent
 from supportix.domain.demand import Demand, Requirement, stored_demand
 from supportix.domain.ids import AgentId
-from supportix.domain.ticket import ConsideredAgent, Reasons
+from supportix.domain.ticket_facts import ConsideredAgent, Reasons
 from supportix.policies.assignment import AssignmentPolicy, Candidate, Key, ranked, tie_break
 
 CANDIDATES_KEPT = 5

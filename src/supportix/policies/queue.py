@@ -7,7 +7,7 @@ from sortedcontainers import SortedList
 
 from supportix.domain.demand import Requirement
 from supportix.domain.ids import TicketId
-from supportix.domain.ticket import QueueOrder, WaitingTicket
+from supportix.domain.waiting import QueueOrder, WaitingTicket
 
 _Place = tuple[QueueOrder, TicketId]
 

@@ -22,7 +22,8 @@ from supportix.domain.department import Department
 from supportix.domain.errors import NotFound
 from supportix.domain.ids import DepartmentId, TicketId
 from supportix.domain.merge import Merge
-from supportix.domain.ticket import AssignedBy, Priority, WaitingTicket, waiting_after
+from supportix.domain.ticket_words import AssignedBy, Priority
+from supportix.domain.waiting import WaitingTicket, waiting_after
 from supportix.policies.dispatch import DispatchBoard
 from supportix.store.committer import Command, Fence, GroupCommitter
 from supportix.store.errors import CorruptEvent, VersionConflict

@@ -15,7 +15,8 @@ from uuid import UUID
 import msgspec
 from psycopg_pool import AsyncConnectionPool
 
-from supportix.domain.ticket import AssignedBy, TicketAssigned
+from supportix.domain.ticket_facts import TicketAssigned
+from supportix.domain.ticket_words import AssignedBy
 from supportix.processes.audit_invariants import InvariantCheck
 from supportix.processes.audit_pools import PoolCheck
 from supportix.processes.audit_replicas import Replicas

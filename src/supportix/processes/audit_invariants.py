@@ -10,13 +10,8 @@ from uuid import UUID
 from supportix.domain.agent import Agent, Availability, WorkForced, WorkReleased, WorkReserved
 from supportix.domain.aggregate import VersionGap
 from supportix.domain.demand import ANYBODY, NO_DEMAND, Requirement
-from supportix.domain.ticket import (
-    Ticket,
-    TicketAssigned,
-    TicketPriorityChanged,
-    TicketQueued,
-    TicketResolved,
-)
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_facts import TicketAssigned, TicketPriorityChanged, TicketQueued, TicketResolved
 from supportix.store.log import LogEntry
 
 Find = Callable[[LogEntry, str], None]

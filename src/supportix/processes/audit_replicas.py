@@ -15,7 +15,9 @@ from supportix.domain.aggregate import DomainEvent
 from supportix.domain.demand import NO_DEMAND, Demand, Requirement
 from supportix.domain.ids import DepartmentId
 from supportix.domain.merge import Merge, MergeFact, MergePoolFormed
-from supportix.domain.ticket import ConsideredAgent, Reasons, Ticket, TicketAssigned, WaitingTicket, waiting_after
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_facts import ConsideredAgent, Reasons, TicketAssigned
+from supportix.domain.waiting import WaitingTicket, waiting_after
 from supportix.policies.assignment import AssignmentPolicy, Candidate, ranked
 from supportix.policies.pool import CANDIDATES_KEPT, candidate_for, considered
 from supportix.policies.pooling import Pooling

@@ -17,7 +17,8 @@ from psycopg_pool import AsyncConnectionPool
 from supportix.domain.aggregate import VersionGap
 from supportix.domain.department import Department, RequestTypesChanged, RoutingRulesChanged
 from supportix.domain.routing import ClassifierVerdict, RoutingEvidence
-from supportix.domain.ticket import RoutingStep, TicketOpened, TicketRouted
+from supportix.domain.ticket_facts import TicketOpened, TicketRouted
+from supportix.domain.ticket_words import RoutingStep
 from supportix.routing import models
 from supportix.routing.book import EMPTY, Request, RoutingBook
 from supportix.routing.decide import Classify, decide

@@ -27,7 +27,8 @@ from supportix.domain.merge import (
 )
 from supportix.domain.merge_evidence import Evidence
 from supportix.domain.merge_settings import MergeMode, MergeStrategy
-from supportix.domain.ticket import Status, Ticket
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_words import Status
 from supportix.policies.merging import ArrivalForecast, Suggestion, has_fallen, moves, suggestions, to_move
 from supportix.projections.merge_load import MergeScene, merge_scene, oldest_fitting
 from supportix.store.committer import Command, Fence
@@ -35,7 +36,7 @@ from supportix.store.errors import CorruptEvent, VersionConflict
 
 LEASE = "merging"
 MOVED_PER_COMMAND = 50
-PACE_SECONDS = 1.0
+PACE_SECONDS = 2.0
 """Loads are looked at no more often than this; a merge that is under way goes on at once."""
 SETTLE_SECONDS = 0.1
 """About as long as the read models need to show what was just done."""

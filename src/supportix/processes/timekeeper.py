@@ -8,7 +8,7 @@ TicketUnassigned and WorkReleased.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import UUID
 
@@ -20,7 +20,8 @@ from supportix.domain.agent import Agent, Availability
 from supportix.domain.department import Department, TakeBack
 from supportix.domain.errors import Refusal
 from supportix.domain.ids import TicketId
-from supportix.domain.ticket import Status, Ticket, Unassigned
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_words import Status, Unassigned
 from supportix.store.committer import Command, Fence
 from supportix.store.errors import CorruptEvent
 
@@ -30,21 +31,29 @@ MOST_PER_TICK = 500
 SILENCE = timedelta(seconds=90)
 """An agent whose program sends heartbeats is taken offline when none came for so long."""
 
+NEVER = datetime.max.replace(tzinfo=UTC)
+
+Due = tuple[str, UUID, datetime]
+
 _DUE = """
-(SELECT 'duty', agent_id FROM read_model.agent_load WHERE duty_changes_at <= %(now)s LIMIT %(most)s)
+(SELECT 'duty', a.agent_id, a.duty_changes_at FROM read_model.agent_load AS a
+WHERE a.duty_changes_at <= %(now)s AND NOT EXISTS (
+    SELECT FROM unnest(%(passed)s::uuid[], %(told)s::timestamptz[]) AS p(agent_id, told)
+    WHERE p.agent_id = a.agent_id AND p.told = a.duty_changes_at)
+LIMIT %(most)s)
 UNION ALL
-(SELECT 'silent', h.agent_id FROM agent_heartbeats AS h JOIN read_model.agent_load AS a USING (agent_id)
+(SELECT 'silent', h.agent_id, NULL FROM agent_heartbeats AS h JOIN read_model.agent_load AS a USING (agent_id)
 WHERE h.seen_at <= %(silent_since)s AND a.availability <> 'offline' AND a.availability_since <= %(silent_since)s
 LIMIT %(most)s)
 UNION ALL
-(SELECT 'agent_offline', t.ticket_id FROM read_model.agent_load AS a
+(SELECT 'agent_offline', t.ticket_id, NULL FROM read_model.agent_load AS a
 JOIN read_model.tickets AS t ON t.agent_id = a.agent_id AND t.status IN ('assigned', 'in_progress')
 JOIN read_model.departments AS d ON d.department_id = t.department_id
 WHERE a.availability = 'offline' AND a.open_tickets > 0 AND NOT d.paused
     AND a.availability_since + d.offline_after * interval '1 second' <= %(now)s
 ORDER BY t.priority_rank, t.opened_at LIMIT %(most)s)
 UNION ALL
-(SELECT 'not_answered', t.ticket_id FROM read_model.departments AS d
+(SELECT 'not_answered', t.ticket_id, NULL FROM read_model.departments AS d
 JOIN read_model.tickets AS t ON t.department_id = d.department_id AND t.status = 'assigned'
 WHERE d.unanswered_after IS NOT NULL AND NOT d.paused
     AND t.assigned_at + d.unanswered_after * interval '1 second' <= %(now)s
@@ -63,9 +72,17 @@ class Kept(msgspec.Struct):
 
 
 class Changed(msgspec.Struct, frozen=True):
-    """Whether the stream confirmed what the read model had said."""
+    """Whether the stream confirmed what the read model had said; if not, from when on it may."""
 
     changed: bool
+    not_before: datetime | None = None
+
+
+class Passed(msgspec.Struct, frozen=True):
+    """A change of duty that came to nothing, since another one had followed it: the row goes on telling it."""
+
+    told: datetime
+    not_before: datetime
 
 
 class Timekeeper:
@@ -75,6 +92,7 @@ class Timekeeper:
         self._desk = desk
         self._fence = fence
         self._clock = clock
+        self._passed: dict[UUID, Passed] = {}
 
     async def run(self) -> None:
         """Look at the clock until cancelled. Raises LeaseLost when another owner has taken over."""
@@ -86,36 +104,50 @@ class Timekeeper:
         """Do all that is due now, up to a limit."""
         now = self._clock()
         kept = Kept()
-        for what, which in await self._due(now):
+        for what, which, told in await self._due(now):
             if what == "duty":
-                kept.duty_changes += await self._carry_out(partial(_keep_duty, agent_id=which, now=now))
+                kept.duty_changes += await self._keep_duty(which, told, now)
             elif what == "silent":
-                if await self._carry_out(partial(_take_offline, agent_id=which, now=now)):
+                if (await self._carry_out(partial(_take_offline, agent_id=which, now=now))).changed:
                     await self._forget_heartbeat(which, now)
                     kept.silent_agents += 1
             else:
                 cause = Unassigned(what)
-                kept.taken_back += await self._carry_out(partial(_take_back, ticket_id=which, cause=cause, now=now))
+                taken_back = partial(_take_back, ticket_id=which, cause=cause, now=now)
+                kept.taken_back += (await self._carry_out(taken_back)).changed
         if kept != Kept():
             _log.info("done by the clock", **msgspec.structs.asdict(kept))
         return kept
 
-    async def _due(self, now: datetime) -> list[tuple[str, UUID]]:
-        """What the read models say is due: what it is, and for which agent or ticket."""
-        parameters = {"now": now, "silent_since": now - SILENCE, "most": MOST_PER_TICK}
+    async def _due(self, now: datetime) -> list[Due]:
+        """What the read models say is due: what it is, for which agent or ticket, and for a duty since when."""
+        self._passed = {agent_id: each for agent_id, each in self._passed.items() if each.not_before > now}
+        parameters = {
+            "now": now,
+            "silent_since": now - SILENCE,
+            "passed": list(self._passed),
+            "told": [each.told for each in self._passed.values()],
+            "most": MOST_PER_TICK,
+        }
         async with self._desk.pool.connection() as connection:
-            rows: list[tuple[str, UUID]] = await (await connection.execute(_DUE, parameters, prepare=True)).fetchall()
+            rows: list[Due] = await (await connection.execute(_DUE, parameters, prepare=True)).fetchall()
         return rows
 
-    async def _carry_out(self, decide: Callable[[Work], Awaitable[Changed]]) -> bool:
-        """True where it was done; what the stream doesn't confirm, or doesn't allow now, is looked at again later."""
+    async def _keep_duty(self, agent_id: UUID, told: datetime, now: datetime) -> bool:
+        outcome = await self._carry_out(partial(_keep_duty, agent_id=agent_id, now=now))
+        if outcome.not_before is not None:
+            self._passed[agent_id] = Passed(told, outcome.not_before)
+        return outcome.changed
+
+    async def _carry_out(self, decide: Callable[[Work], Awaitable[Changed]]) -> Changed:
+        """What was done; what the stream doesn't confirm, or doesn't allow now, is looked at again later."""
         command = Command(fence=self._fence)
         try:
             outcome = await self._desk.carry_out(command, decide)
         except (Refusal, CorruptEvent) as refusal:
             _log.warning("left for later", why=str(refusal))
-            return False
-        return msgspec.json.decode(outcome.answer, type=Changed).changed
+            return Changed(changed=False)
+        return msgspec.json.decode(outcome.answer, type=Changed)
 
     async def _forget_heartbeat(self, agent_id: UUID, now: datetime) -> None:
         async with self._desk.pool.connection() as connection:
@@ -126,8 +158,10 @@ class Timekeeper:
 
 async def _keep_duty(work: Work, agent_id: UUID, now: datetime) -> Changed:
     agent = await work.load(Agent, agent_id)
-    before = agent.on_duty
-    return Changed(agent.keep_to_schedule(at=now).on_duty is not before)
+    if agent.schedule.on_duty(now) is agent.on_duty:
+        return Changed(changed=False, not_before=agent.schedule.next_change(now) or NEVER)
+    agent.keep_to_schedule(at=now)
+    return Changed(changed=True)
 
 
 async def _take_offline(work: Work, agent_id: UUID, now: datetime) -> Changed:

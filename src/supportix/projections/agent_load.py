@@ -23,7 +23,8 @@ from supportix.domain.agent import (
     WorkReserved,
 )
 from supportix.domain.schedule import Schedule
-from supportix.domain.ticket import Ticket, TicketAssigned
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_facts import TicketAssigned
 from supportix.projections.rows import LIVE, Connection, Latest, Rows, stream_ids
 from supportix.schema import metadata
 from supportix.store.log import LogEntry

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Select, func, or_, select
 
-from supportix.domain.ticket import Status
+from supportix.domain.ticket_words import Status
 from supportix.identity.roles import Role
 from supportix.identity.schema import accounts
 from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, fetch, fetch_one

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import ColumnElement, func, literal, select, tuple_
 
 from supportix.domain.demand import Demand
-from supportix.domain.ticket import Channel, Priority
+from supportix.domain.ticket_words import Channel, Priority
 from supportix.projections.agent_load import AgentLoad, agent_load
 from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, fetch, fetch_one
 from supportix.projections.department_queue import DepartmentQueue, department_queue, place_columns

@@ -22,7 +22,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from supportix.domain.demand import Demand
 from supportix.domain.ids import DepartmentId, TicketId
-from supportix.domain.ticket import NEVER_DUE, Priority, Ticket, WaitingTicket, waiting_after
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_words import Priority
+from supportix.domain.waiting import NEVER_DUE, WaitingTicket, waiting_after
 from supportix.projections.rows import LIVE, Connection, Rows, stream_ids
 from supportix.schema import metadata
 from supportix.store.log import LogEntry

@@ -24,13 +24,17 @@ _READ_FROM = [DepartmentQueue.name, AgentLoad.name, DepartmentDirectory.name, Tr
 _PACE = timedelta(hours=1)
 _QUARTER = timedelta(minutes=15)
 
-_POSITION = "SELECT CASE WHEN count(*) = %s THEN min(position) ELSE 0 END FROM checkpoints WHERE name = ANY(%s)"
-_LIVE_MERGES = "SELECT merge_id FROM read_model.merges WHERE state = ANY(%s) ORDER BY suggested_at, merge_id"
 _CONCERNED = """
-SELECT department_id FROM read_model.department_merging WHERE merge_id IS NOT NULL OR settings->>'mode' <> 'off'
-UNION SELECT jsonb_array_elements_text(settings->'compatible_ids')::uuid FROM read_model.department_merging
-WHERE settings->>'mode' <> 'off'
+SELECT
+    (SELECT CASE WHEN count(*) = %(models)s THEN min(position) ELSE 0 END
+     FROM checkpoints WHERE name = ANY(%(read_from)s)),
+    ARRAY(SELECT merge_id FROM read_model.merges WHERE state = ANY(%(live)s) ORDER BY suggested_at, merge_id),
+    ARRAY(
+        SELECT department_id FROM read_model.department_merging WHERE merge_id IS NOT NULL OR settings->>'mode' <> 'off'
+        UNION SELECT jsonb_array_elements_text(settings->'compatible_ids')::uuid FROM read_model.department_merging
+        WHERE settings->>'mode' <> 'off')
 """
+"""Position, live merges, and the departments that take part in merges or may help one that does."""
 _STANDINGS = """
 SELECT d.department_id, d.paused, m.settings, m.merge_id, m.merge_left_at,
     q.waiting, q.oldest, a.free, a.capacity, t.taken
@@ -87,17 +91,25 @@ async def merge_scene(
     department_ids: Sequence[UUID] | None = None,
     forecast: ArrivalForecast | None = None,
 ) -> MergeScene:
-    """Of these departments; without any given, of all that take part in merges or may help one that does."""
+    """Of these departments; without any given, of all that take part in merges or may help one that does.
+
+    Where merging is off everywhere, one look is all that it costs.
+    """
+    wanted = {"models": len(_READ_FROM), "read_from": _READ_FROM, "live": sorted(LIVE)}
+    if department_ids is None:
+        async with pool.connection() as connection:
+            ((position, live, concerned),) = await _all(connection, _CONCERNED, wanted)
+        if not live and not concerned:
+            return MergeScene(position or 0, {})
     async with pool.connection() as connection, connection.transaction():
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        ((position,),) = await _all(connection, _POSITION, (len(_READ_FROM), _READ_FROM))
-        live = [MergeId(row[0]) for row in await _all(connection, _LIVE_MERGES, (sorted(LIVE),))]
-        ids = department_ids or [row[0] for row in await _all(connection, _CONCERNED, ())]
+        ((position, live, concerned),) = await _all(connection, _CONCERNED, wanted)
+        ids = department_ids or concerned
         first_quarter = quarter_of(at - _PACE) + _QUARTER
         rows = await _all(connection, _STANDINGS, {"ids": list(ids), "since": first_quarter}) if ids else []
     lengths = await forecast.queue_lengths([DepartmentId(each) for each in ids], at) if forecast and ids else {}
     standings = {row[0]: _standing(row, at, at - first_quarter, lengths.get(row[0])) for row in rows}
-    return MergeScene(position or 0, standings, live)
+    return MergeScene(position or 0, standings, [MergeId(each) for each in live])
 
 
 async def oldest_fitting(

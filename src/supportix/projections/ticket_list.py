@@ -9,10 +9,8 @@ from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, SmallIntege
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from supportix.domain.aggregate import Fact
-from supportix.domain.ticket import (
-    Priority,
-    Status,
-    Ticket,
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_facts import (
     TicketAssigned,
     TicketAwaitingCustomer,
     TicketClosed,
@@ -24,6 +22,7 @@ from supportix.domain.ticket import (
     TicketTagsSuggested,
     TicketWorkStarted,
 )
+from supportix.domain.ticket_words import Priority, Status
 from supportix.projections.rows import LIVE, Connection, Rows, stream_ids
 from supportix.schema import metadata
 from supportix.store.log import LogEntry

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import ColumnElement, DateTime, Integer, Select, and_, cast, func, literal, or_, select, tuple_
 
-from supportix.domain.ticket import Channel, Priority, Status
+from supportix.domain.ticket_words import Channel, Priority, Status
 from supportix.projections.agent_load import AgentLoad, agent_load
 from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, fetch, fetch_one
 from supportix.projections.department_queue import DepartmentQueue, department_queue, place_columns

@@ -10,7 +10,8 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Column, DateTime, Integer, Table, Uuid
 
-from supportix.domain.ticket import Ticket, TicketAssigned, TicketResolved, TicketRouted, TicketTransferred
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_facts import TicketAssigned, TicketResolved, TicketRouted, TicketTransferred
 from supportix.projections.rows import LIVE, Connection, Counts, Rows
 from supportix.schema import metadata
 from supportix.store.log import LogEntry

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from supportix.domain.ticket import Priority, Status
+from supportix.domain.ticket_words import Priority, Status
 from supportix.identity.roles import Role
 
 SUBPROTOCOL = "supportix.v1"

@@ -15,7 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from supportix.domain.agent import Agent, AgentJoinedDepartment, AgentLeftDepartment
 from supportix.domain.aggregate import DomainEvent
-from supportix.domain.ticket import Priority
+from supportix.domain.ticket_words import Priority
 from supportix.projections.agent_load import AgentLoad
 from supportix.projections.department_queue import DepartmentQueue
 from supportix.realtime.frames import Cursor, LoadChanged, QueueChanged, Topic, text_of

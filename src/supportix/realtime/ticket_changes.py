@@ -11,9 +11,8 @@ import structlog
 
 from supportix.domain.aggregate import DomainEvent, fold
 from supportix.domain.ids import AgentId
-from supportix.domain.ticket import (
-    Status,
-    Ticket,
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_facts import (
     TicketAssigned,
     TicketAwaitingCustomer,
     TicketClosed,
@@ -24,6 +23,7 @@ from supportix.domain.ticket import (
     TicketResolved,
     TicketWorkStarted,
 )
+from supportix.domain.ticket_words import Status
 from supportix.realtime.frames import OwnTicketChanged, TicketChanged, Topic, text_of
 from supportix.realtime.seats import EVERYONE, Change, Key, department, holder, requester
 from supportix.store.errors import CorruptEvent

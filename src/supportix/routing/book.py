@@ -9,7 +9,7 @@ from supportix.domain.department import Department
 from supportix.domain.ids import CustomerId, DepartmentId
 from supportix.domain.routing import MatchedRule
 from supportix.domain.routing_rules import LooksIn, RoutingRule, name_key
-from supportix.domain.ticket import Channel
+from supportix.domain.ticket_words import Channel
 from supportix.routing.terms import TermIndex, Text
 
 

@@ -11,7 +11,7 @@ from supportix.domain.errors import InvalidInput
 from supportix.domain.ids import TRIAGE_DEPARTMENT_ID, DepartmentId
 from supportix.domain.routing import ClassifierVerdict, RoutingEvidence
 from supportix.domain.routing_rules import name_key
-from supportix.domain.ticket import RoutingStep
+from supportix.domain.ticket_words import RoutingStep
 from supportix.routing.book import Request, RoutingBook, RuleFound
 
 Classify = Callable[[Request], ClassifierVerdict]

@@ -12,7 +12,7 @@ import msgspec
 from psycopg_pool import AsyncConnectionPool
 
 from supportix.domain.ids import TRIAGE_DEPARTMENT_ID
-from supportix.domain.ticket import TicketClosed, TicketOpened, TicketResolved, TicketRouted, TicketTransferred
+from supportix.domain.ticket_facts import TicketClosed, TicketOpened, TicketResolved, TicketRouted, TicketTransferred
 from supportix.routing.reading import text_of
 from supportix.routing.sampling import Example
 from supportix.store.log import EventLog, LogEntry

@@ -22,7 +22,7 @@ from supportix.domain.aggregate import fold
 from supportix.domain.department import Department
 from supportix.domain.routing import ClassifierVerdict, SuggestedTag
 from supportix.domain.routing_rules import name_key
-from supportix.domain.ticket import TicketTagsSuggested
+from supportix.domain.ticket_facts import TicketTagsSuggested
 from supportix.routing import models
 from supportix.routing.book import EMPTY, Request, RoutingBook
 from supportix.routing.decide import Decision, UnknownRequestType, decide

@@ -21,7 +21,9 @@ from supportix.domain.department import Department
 from supportix.domain.errors import Refusal
 from supportix.domain.ids import AgentId, DepartmentId, TicketId
 from supportix.domain.merge import Merge
-from supportix.domain.ticket import AssignedBy, TicketAssigned, TicketQueued, TicketTransferred, WaitingTicket
+from supportix.domain.ticket_facts import TicketAssigned, TicketQueued, TicketTransferred
+from supportix.domain.ticket_words import AssignedBy
+from supportix.domain.waiting import WaitingTicket
 from supportix.policies.dispatch import DispatchBoard
 from supportix.simulation.handling import HandleTimes
 from supportix.simulation.helping import Helping

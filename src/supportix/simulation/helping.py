@@ -13,7 +13,7 @@ from supportix.domain.agent import Availability
 from supportix.domain.ids import DepartmentId
 from supportix.domain.merge_evidence import DepartmentLoad
 from supportix.domain.merge_settings import LARGEST_MARK, MergeMode, MergeSettings, MergeStrategy
-from supportix.domain.ticket import WaitingTicket
+from supportix.domain.waiting import WaitingTicket
 from supportix.policies.dispatch import DispatchBoard
 from supportix.policies.merging import Standing, suggestions, to_move
 from supportix.simulation.moments import MINUTE, moment

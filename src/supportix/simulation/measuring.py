@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 
 from supportix.domain.agent import Agent, Availability
-from supportix.domain.ticket import Priority
+from supportix.domain.ticket_words import Priority
 from supportix.simulation.moments import SECOND
 from supportix.simulation.trace import TicketTrace
 

@@ -17,7 +17,7 @@ from supportix.simulation.jobs import JobStatus, Order, SimulationJobs
 from supportix.store.committer import Fence
 
 LEASE = "simulations"
-POLL_SECONDS = 0.5
+POLL_SECONDS = 2.0
 TELL_SECONDS = 0.25
 STOP_SECONDS = 5.0
 

@@ -12,7 +12,7 @@ from msgspec import Meta
 from supportix.commands.departments import must_be_policy
 from supportix.domain.errors import InvalidInput
 from supportix.domain.merge_settings import MarksOutOfOrder
-from supportix.domain.ticket import Priority
+from supportix.domain.ticket_words import Priority
 
 MOST_ALTERNATIVES = 12
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]

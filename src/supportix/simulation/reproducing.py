@@ -15,7 +15,8 @@ import msgspec
 
 from supportix.domain.agent import WorkReserved
 from supportix.domain.ids import AgentId
-from supportix.domain.ticket import AssignedBy, TicketAssigned
+from supportix.domain.ticket_facts import TicketAssigned
+from supportix.domain.ticket_words import AssignedBy
 from supportix.policies.dispatch import DispatchBoard
 from supportix.policies.registry import KNOWN
 from supportix.store.log import LogEntry

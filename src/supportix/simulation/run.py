@@ -14,7 +14,8 @@ from psycopg_pool import AsyncConnectionPool
 from supportix.commands.known_departments import UnknownDepartment
 from supportix.domain.department import Department
 from supportix.domain.merge import Merge
-from supportix.domain.ticket import Priority, Ticket
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_words import Priority
 from supportix.policies.assignment import nobody
 from supportix.policies.registry import POLICIES
 from supportix.simulation.engine import Engine

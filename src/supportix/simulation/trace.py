@@ -18,10 +18,8 @@ from supportix.domain.demand import Demand
 from supportix.domain.department import IMPORT_PAUSE_REASON, AssignmentPaused, Department
 from supportix.domain.ids import AgentId, CustomerId
 from supportix.domain.merge import Merge, MergeWorkShared
-from supportix.domain.ticket import (
-    AssignedBy,
-    Priority,
-    Ticket,
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_facts import (
     TicketAssigned,
     TicketClosed,
     TicketOpened,
@@ -30,6 +28,7 @@ from supportix.domain.ticket import (
     TicketResolved,
     TicketTransferred,
 )
+from supportix.domain.ticket_words import AssignedBy, Priority
 from supportix.simulation.moments import micros
 from supportix.store.log import LogEntry
 

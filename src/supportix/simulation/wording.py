@@ -4,7 +4,7 @@ import re
 from itertools import product
 
 from supportix.domain.errors import InvalidInput
-from supportix.domain.ticket import Priority
+from supportix.domain.ticket_words import Priority
 from supportix.simulation.question import Alternative, CapacityChange, Marks, StaffChange
 
 _STAFF = re.compile(r"(?:(?P<department>.+):)?(?P<by>[+-]\d{1,4})")

@@ -22,7 +22,7 @@ from supportix.domain.department import (
     TermsOutOfRange,
 )
 from supportix.domain.errors import NotFound
-from supportix.domain.ticket import Channel, Priority
+from supportix.domain.ticket_words import Channel, Priority
 from supportix.identity.roles import Permission
 from supportix.projections.department_queries import NameKey, department_detail, department_page
 from supportix.projections.departments import DepartmentRow

@@ -15,15 +15,9 @@ from supportix.api.timeline import Person, TimelineEntry, told
 from supportix.commands.actors import must_see
 from supportix.domain.agent import Agent
 from supportix.domain.errors import NotFound
-from supportix.domain.ticket import (
-    AssignedBy,
-    Reasons,
-    Ticket,
-    TicketAssigned,
-    TicketResolved,
-    TicketTransferred,
-    TicketUnassigned,
-)
+from supportix.domain.ticket import Ticket
+from supportix.domain.ticket_facts import Reasons, TicketAssigned, TicketResolved, TicketTransferred, TicketUnassigned
+from supportix.domain.ticket_words import AssignedBy
 from supportix.identity.roles import Permission, Role
 from supportix.projections.log_queries import senders
 from supportix.store.log import LogEntry

@@ -26,7 +26,7 @@ from supportix.domain.routing_rules import (
     RoutingRule,
     RoutingRuleInvalid,
 )
-from supportix.domain.ticket import Channel, RoutingStep
+from supportix.domain.ticket_words import Channel, RoutingStep
 from supportix.identity.roles import Permission
 from supportix.routing.book import Request
 from supportix.routing.decide import RequestTypeElsewhere, UnknownRequestType

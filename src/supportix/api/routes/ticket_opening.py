@@ -15,7 +15,8 @@ from supportix.commands.known_departments import UnknownDepartment
 from supportix.commands.tickets import OpenTicket, TicketAnswer
 from supportix.domain.errors import Forbidden
 from supportix.domain.ids import CustomerId, DepartmentId
-from supportix.domain.ticket import Channel, Priority, SubjectMissing
+from supportix.domain.ticket import SubjectMissing
+from supportix.domain.ticket_words import Channel, Priority
 from supportix.identity.errors import AccountNotFound
 from supportix.identity.roles import Permission, Role
 from supportix.routing.decide import RequestTypeElsewhere, UnknownRequestType

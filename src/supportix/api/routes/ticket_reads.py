@@ -10,7 +10,7 @@ from supportix.api.call import Call, Page, Read
 from supportix.api.endpoints import query
 from supportix.api.inputs import CursorText, Ids, Limit, Moment, SearchText, Tags, TicketNumber, TicketReference
 from supportix.domain.errors import NotFound
-from supportix.domain.ticket import Channel, Priority, Status
+from supportix.domain.ticket_words import Channel, Priority, Status
 from supportix.identity.roles import Permission, Role
 from supportix.identity.tokens import Principal
 from supportix.projections.ticket_queries import (

@@ -31,13 +31,13 @@ from supportix.domain.errors import Forbidden, NotFound
 from supportix.domain.ids import AgentId, DepartmentId, TicketId
 from supportix.domain.ticket import (
     AlreadyInDepartment,
-    Priority,
     ReopenWindowPassed,
     TicketHasAgent,
     TicketHasNoAgent,
     TicketNotEnded,
     TransitionRefused,
 )
+from supportix.domain.ticket_words import Priority
 from supportix.identity.roles import Permission
 
 WORKING = any_of(Permission.TICKETS_WORK)
