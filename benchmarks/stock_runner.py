@@ -31,8 +31,8 @@ from supportix.store.log import Row
 TABLE = "stock_tickets"
 _OPEN = SQL(
     f"INSERT INTO {TABLE} (ticket_id, number, subject, description, requester_id, status, priority, priority_rank, "  # noqa: S608
-    "channel, tags, opened_at, updated_at, assignment_count, reopen_count, version, position) "
-    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0, %s, %s)"
+    "channel, tags, suggested_tags, opened_at, updated_at, assignment_count, reopen_count, version, position) "
+    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, '{}', %s, %s, 0, 0, %s, %s)"
 )
 _CHANGES: dict[type[Fact], str] = {
     TicketRouted: "status = 'queued', department_id = %(department_id)s, queued_at = %(occurred_at)s, agent_id = NULL",
