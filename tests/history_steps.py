@@ -12,7 +12,8 @@ from tests.small_desk import START, Choices, Desk, Step
 from supportix.domain.agent import Agent, Availability, register_agent
 from supportix.domain.aggregate import DomainEvent
 from supportix.domain.demand import Demand
-from supportix.domain.department import Department, TakeBack, create_department
+from supportix.domain.department import Department, create_department
+from supportix.domain.department_facts import TakeBack
 from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
 from supportix.domain.routing import SuggestedTag
 from supportix.domain.routing_rules import RoutingRule

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from uuid import UUID
 
-from supportix.domain.department import MergeJoined, MergeLeft
+from supportix.domain.department_facts import MergeJoined, MergeLeft
 from supportix.domain.merge import (
     Merge,
     MergeFact,

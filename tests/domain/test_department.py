@@ -6,14 +6,13 @@ import pytest
 from tests.given import STREAM, given, given_nothing
 
 from supportix.domain.aggregate import DomainEvent, VersionGap, fold
-from supportix.domain.department import (
+from supportix.domain.department import DepartmentNameMissing, create_department
+from supportix.domain.department_facts import (
     AssignmentPaused,
     AssignmentPolicyChanged,
     AssignmentResumed,
     DepartmentCreated,
-    DepartmentNameMissing,
     DepartmentRenamed,
-    create_department,
 )
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

@@ -6,14 +6,12 @@ import pytest
 from tests.given import given
 
 from supportix.domain.agent import WEIGHT_LIMIT
-from supportix.domain.department import (
-    LONGEST_PATIENCE_SECONDS,
-    LONGEST_TARGET_MINUTES,
+from supportix.domain.department import LONGEST_PATIENCE_SECONDS, LONGEST_TARGET_MINUTES, TermsOutOfRange
+from supportix.domain.department_facts import (
     DepartmentCreated,
     ResolutionTargetsChanged,
     TakeBack,
     TakeBackChanged,
-    TermsOutOfRange,
     WorkWeightsChanged,
 )
 from supportix.domain.ticket_words import Channel, Priority

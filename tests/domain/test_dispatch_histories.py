@@ -10,12 +10,8 @@ from tests.histories import EVENTFUL, STEPS, attempt, history, queue, staffed_de
 
 from supportix.domain.agent import Agent
 from supportix.domain.demand import ANYBODY, NO_DEMAND, Requirement
-from supportix.domain.department import (
-    Department,
-    MergeJoined,
-    MergeLeft,
-    MergingChanged,
-)
+from supportix.domain.department import Department
+from supportix.domain.department_facts import MergeJoined, MergeLeft, MergingChanged
 from supportix.domain.history import FACTS
 from supportix.domain.merge import Merge
 from supportix.domain.ticket import Ticket

@@ -7,14 +7,8 @@ import pytest
 from tests.given import STREAM, but, given, given_nothing
 from tests.merging import load, settings
 
-from supportix.domain.department import (
-    Department,
-    DepartmentCreated,
-    DepartmentInMerge,
-    MergeJoined,
-    MergeLeft,
-    MergingChanged,
-)
+from supportix.domain.department import Department, DepartmentInMerge
+from supportix.domain.department_facts import DepartmentCreated, MergeJoined, MergeLeft, MergingChanged
 from supportix.domain.ids import DepartmentId, MergeId, TicketId
 from supportix.domain.merge import (
     AbandonReason,

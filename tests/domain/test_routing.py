@@ -6,7 +6,8 @@ from uuid import UUID
 import pytest
 from tests.given import given
 
-from supportix.domain.department import Department, DepartmentCreated, RequestTypesChanged, RoutingRulesChanged
+from supportix.domain.department import Department
+from supportix.domain.department_facts import DepartmentCreated, RequestTypesChanged, RoutingRulesChanged
 from supportix.domain.ids import TRIAGE_DEPARTMENT_ID, CustomerId, DepartmentId
 from supportix.domain.routing import ClassifierVerdict, MatchedRule, RoutingEvidence, Scored
 from supportix.domain.routing_rules import LooksIn, RequestTypeInvalid, RoutingRule, RoutingRuleInvalid

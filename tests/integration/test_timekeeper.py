@@ -10,7 +10,7 @@ from tests.scene import ADMIN, Scene
 from supportix.bootstrap import Core
 from supportix.commands.actors import Actor
 from supportix.domain.agent import Agent, Availability
-from supportix.domain.department import TakeBack
+from supportix.domain.department_facts import TakeBack
 from supportix.domain.schedule import Schedule, Shift
 from supportix.domain.ticket import Ticket
 from supportix.domain.ticket_words import Status

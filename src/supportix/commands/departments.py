@@ -13,7 +13,8 @@ from uuid_utils.compat import uuid7
 from supportix.commands.actors import Actor
 from supportix.commands.desk import Outcome, SupportDesk, Work
 from supportix.commands.known_departments import KnownDepartments
-from supportix.domain.department import Department, DepartmentNameTaken, TakeBack, create_department
+from supportix.domain.department import Department, DepartmentNameTaken, create_department
+from supportix.domain.department_facts import TakeBack
 from supportix.domain.errors import InvalidInput
 from supportix.domain.ids import TRIAGE_DEPARTMENT_ID, DepartmentId
 from supportix.domain.routing_rules import RequestTypeTaken, RoutingRule, name_key

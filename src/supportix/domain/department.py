@@ -2,159 +2,54 @@
 
 Owns the streams of departments: emits DepartmentCreated, DepartmentRenamed, AssignmentPolicyChanged,
 AssignmentPaused, AssignmentResumed, ResolutionTargetsChanged, WorkWeightsChanged and TakeBackChanged; on routing
-RoutingRulesChanged and RequestTypesChanged; on merges MergingChanged, MergeJoined and MergeLeft.
+RoutingRulesChanged and RequestTypesChanged; on merges MergingChanged, MergeJoined and MergeLeft; on planning
+CalendarChanged, StaffingTermsChanged, KnownEventNoted and KnownEventWithdrawn.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import ClassVar
-
-import msgspec
 
 from supportix.domain.agent import WEIGHT_LIMIT
-from supportix.domain.aggregate import Aggregate, Fact
+from supportix.domain.aggregate import Aggregate
+from supportix.domain.calendar import (
+    MOST_KNOWN_EVENTS,
+    BusinessCalendar,
+    KnownEvent,
+    KnownEventNotFound,
+    TooManyKnownEvents,
+)
 from supportix.domain.demand import Demand
+from supportix.domain.department_facts import (
+    AssignmentPaused,
+    AssignmentPolicyChanged,
+    AssignmentResumed,
+    CalendarChanged,
+    DepartmentCreated,
+    DepartmentRenamed,
+    KnownEventNoted,
+    KnownEventWithdrawn,
+    MergeJoined,
+    MergeLeft,
+    MergingChanged,
+    RequestTypesChanged,
+    ResolutionTargetsChanged,
+    RoutingRulesChanged,
+    StaffingTermsChanged,
+    TakeBack,
+    TakeBackChanged,
+    WorkWeightsChanged,
+)
 from supportix.domain.errors import Conflict, InvalidInput
-from supportix.domain.ids import AgentId, DepartmentId, MergeId
+from supportix.domain.ids import AgentId, DepartmentId, KnownEventId, MergeId
 from supportix.domain.merge_settings import MergeSettings
 from supportix.domain.routing_rules import RoutingRule, must_be_request_types, must_be_rules
+from supportix.domain.staffing_terms import StaffingTerms
 from supportix.domain.ticket_words import Channel, Priority
 
 IMPORT_PAUSE_REASON = "a history is being imported"
 """Why the live assigner leaves a department alone while its history is written."""
 LONGEST_TARGET_MINUTES = 365 * 24 * 60
 LONGEST_PATIENCE_SECONDS = 30 * 24 * 3600
-
-
-class TakeBack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """When work is taken back from its agent, in seconds; None: never.
-
-    `offline_after` counts from when the agent went offline, `unanswered_after` from the assignment to the start of
-    work. An agent that didn't answer goes away, unless `stays_online`.
-    """
-
-    offline_after: int | None = 300
-    unanswered_after: int | None = None
-    stays_online: bool = False
-
-
-# Names in TOPIC and the names of fields are the storage format of years of history: never change them. A field may be
-# added where it has a default that means what was meant before; anything else is a new version.
-
-
-class DepartmentCreated(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    TOPIC: ClassVar[str] = "department.created.v1"
-    name: str
-    policy: str
-
-    def apply(self, department: "Department") -> None:
-        department.name = self.name
-        department.policy = self.policy
-
-
-class DepartmentRenamed(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    TOPIC: ClassVar[str] = "department.renamed.v1"
-    name: str
-
-    def apply(self, department: "Department") -> None:
-        department.name = self.name
-
-
-class AssignmentPolicyChanged(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    TOPIC: ClassVar[str] = "department.policy_changed.v1"
-    policy: str
-
-    def apply(self, department: "Department") -> None:
-        department.policy = self.policy
-
-
-class AssignmentPaused(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    TOPIC: ClassVar[str] = "department.assignment_paused.v1"
-    reason: str = ""
-
-    def apply(self, department: "Department") -> None:
-        department.paused = True
-
-
-class AssignmentResumed(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    TOPIC: ClassVar[str] = "department.assignment_resumed.v1"
-
-    def apply(self, department: "Department") -> None:
-        department.paused = False
-
-
-class ResolutionTargetsChanged(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """`minutes`: within how many a ticket of each priority has to be resolved; none where it isn't named."""
-
-    TOPIC: ClassVar[str] = "department.targets_changed.v1"
-    minutes: dict[Priority, int] = {}
-
-    def apply(self, department: "Department") -> None:
-        department.targets = dict(self.minutes)
-
-
-class WorkWeightsChanged(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """How many points of capacity a ticket takes: the product of its priority's and its channel's, one if not named."""
-
-    TOPIC: ClassVar[str] = "department.work_weights_changed.v1"
-    by_priority: dict[Priority, int] = {}
-    by_channel: dict[Channel, int] = {}
-
-    def apply(self, department: "Department") -> None:
-        department.weights_by_priority = dict(self.by_priority)
-        department.weights_by_channel = dict(self.by_channel)
-
-
-class TakeBackChanged(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    TOPIC: ClassVar[str] = "department.take_back_changed.v1"
-    take_back: TakeBack
-
-    def apply(self, department: "Department") -> None:
-        department.take_back = self.take_back
-
-
-class RoutingRulesChanged(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    TOPIC: ClassVar[str] = "department.routing_rules_changed.v1"
-    rules: tuple[RoutingRule, ...] = ()
-
-    def apply(self, department: "Department") -> None:
-        department.routing_rules = self.rules
-
-
-class RequestTypesChanged(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    TOPIC: ClassVar[str] = "department.request_types_changed.v1"
-    request_types: tuple[str, ...] = ()
-
-    def apply(self, department: "Department") -> None:
-        department.request_types = self.request_types
-
-
-class MergingChanged(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    TOPIC: ClassVar[str] = "department.merging_changed.v1"
-    settings: MergeSettings
-
-    def apply(self, department: "Department") -> None:
-        department.merging = self.settings
-
-
-class MergeJoined(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """The department takes part in a live merge, and in no other until it has left this one."""
-
-    TOPIC: ClassVar[str] = "department.merge_joined.v1"
-    merge_id: MergeId
-    partner_id: DepartmentId
-
-    def apply(self, department: "Department") -> None:
-        department.merge_id = self.merge_id
-
-
-class MergeLeft(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    TOPIC: ClassVar[str] = "department.merge_left.v1"
-    merge_id: MergeId
-
-    def apply(self, department: "Department") -> None:
-        department.merge_id = None
-        department.merge_left_at = self.occurred_at
 
 
 class Department(Aggregate, kw_only=True):
@@ -172,6 +67,9 @@ class Department(Aggregate, kw_only=True):
     take_back: TakeBack = TakeBack()
     routing_rules: tuple[RoutingRule, ...] = ()
     request_types: tuple[str, ...] = ()
+    calendar: BusinessCalendar = BusinessCalendar()
+    staffing: StaffingTerms | None = None
+    known_events: dict[KnownEventId, KnownEvent] = {}
 
     def demand(
         self,
@@ -262,6 +160,33 @@ class Department(Aggregate, kw_only=True):
             self.record(MergingChanged(occurred_at=at, settings=settings))
         return self
 
+    def change_calendar(self, calendar: BusinessCalendar, *, at: datetime) -> "Department":
+        """Refused: CalendarInvalid."""
+        calendar.must_be_sound()
+        if calendar != self.calendar:
+            self.record(CalendarChanged(occurred_at=at, calendar=calendar))
+        return self
+
+    def change_staffing(self, terms: StaffingTerms, *, at: datetime) -> "Department":
+        """Refused: StaffingTermsInvalid."""
+        terms.must_be_sound()
+        if terms != self.staffing:
+            self.record(StaffingTermsChanged(occurred_at=at, terms=terms))
+        return self
+
+    def note_event(self, event: KnownEvent, *, at: datetime) -> "Department":
+        """The event's id is new. Refused: KnownEventInvalid, TooManyKnownEvents."""
+        event.must_be_sound()
+        if len(self.known_events) >= MOST_KNOWN_EVENTS:
+            raise TooManyKnownEvents(f"{MOST_KNOWN_EVENTS} are known; withdraw one that no longer matters first")
+        return self.record(KnownEventNoted(occurred_at=at, event=event))
+
+    def withdraw_event(self, event_id: KnownEventId, *, at: datetime) -> "Department":
+        """Forget an event, as if it had never been noted. Refused: KnownEventNotFound."""
+        if event_id not in self.known_events:
+            raise KnownEventNotFound(f"department {self.name!r} knows no event {event_id}")
+        return self.record(KnownEventWithdrawn(occurred_at=at, event_id=event_id))
+
     def join_merge(self, merge_id: MergeId, partner_id: DepartmentId, *, at: datetime) -> "Department":
         """Claim the department for a merge. Refused: DepartmentInMerge."""
         if self.merge_id is not None:
@@ -321,5 +246,9 @@ for _fact in (
     MergingChanged,
     MergeJoined,
     MergeLeft,
+    CalendarChanged,
+    StaffingTermsChanged,
+    KnownEventNoted,
+    KnownEventWithdrawn,
 ):
     _fact.AGGREGATE = Department

@@ -15,7 +15,8 @@ import msgspec
 from psycopg_pool import AsyncConnectionPool
 
 from supportix.domain.aggregate import VersionGap
-from supportix.domain.department import Department, RequestTypesChanged, RoutingRulesChanged
+from supportix.domain.department import Department
+from supportix.domain.department_facts import RequestTypesChanged, RoutingRulesChanged
 from supportix.domain.routing import ClassifierVerdict, RoutingEvidence
 from supportix.domain.ticket_facts import TicketOpened, TicketRouted
 from supportix.domain.ticket_words import RoutingStep

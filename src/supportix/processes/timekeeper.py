@@ -17,7 +17,8 @@ import structlog
 
 from supportix.commands.desk import SupportDesk, Work
 from supportix.domain.agent import Agent, Availability
-from supportix.domain.department import Department, TakeBack
+from supportix.domain.department import Department
+from supportix.domain.department_facts import TakeBack
 from supportix.domain.errors import Refusal
 from supportix.domain.ids import TicketId
 from supportix.domain.ticket import Ticket

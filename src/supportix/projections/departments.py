@@ -9,11 +9,11 @@ import msgspec
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
-from supportix.domain.department import (
+from supportix.domain.department import Department
+from supportix.domain.department_facts import (
     AssignmentPaused,
     AssignmentPolicyChanged,
     AssignmentResumed,
-    Department,
     DepartmentCreated,
     DepartmentRenamed,
     MergeJoined,

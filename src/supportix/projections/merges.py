@@ -8,7 +8,8 @@ import msgspec
 from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
-from supportix.domain.department import Department, MergeJoined, MergeLeft, MergingChanged
+from supportix.domain.department import Department
+from supportix.domain.department_facts import MergeJoined, MergeLeft, MergingChanged
 from supportix.domain.merge import (
     Merge,
     MergeAbandoned,

@@ -24,7 +24,8 @@ from supportix.domain.agent import (
     Availability,
 )
 from supportix.domain.aggregate import Fact
-from supportix.domain.department import AssignmentPolicyChanged, Department, DepartmentCreated, DepartmentRenamed
+from supportix.domain.department import Department
+from supportix.domain.department_facts import AssignmentPolicyChanged, DepartmentCreated, DepartmentRenamed
 from supportix.domain.ids import AgentId, DepartmentId
 from supportix.policies.dispatch import DispatchBoard
 from supportix.simulation.measuring import Window

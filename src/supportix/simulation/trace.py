@@ -15,7 +15,8 @@ import msgspec
 from supportix.domain.agent import Agent, WorkForced, WorkReleased, WorkReserved
 from supportix.domain.aggregate import Fact
 from supportix.domain.demand import Demand
-from supportix.domain.department import IMPORT_PAUSE_REASON, AssignmentPaused, Department
+from supportix.domain.department import IMPORT_PAUSE_REASON, Department
+from supportix.domain.department_facts import AssignmentPaused
 from supportix.domain.ids import AgentId, CustomerId
 from supportix.domain.merge import Merge, MergeWorkShared
 from supportix.domain.ticket import Ticket

@@ -18,9 +18,9 @@ from supportix.domain.department import (
     LONGEST_TARGET_MINUTES,
     DepartmentNameMissing,
     DepartmentNameTaken,
-    TakeBack,
     TermsOutOfRange,
 )
+from supportix.domain.department_facts import TakeBack
 from supportix.domain.errors import NotFound
 from supportix.domain.ticket_words import Channel, Priority
 from supportix.identity.roles import Permission
