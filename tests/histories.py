@@ -89,6 +89,9 @@ EVENTFUL = [
     *[Step(name, n, n, 0) for name in _AGREED for n in range(2)],
     *[Step("capacity", n, 8, 0) for n in range(3)],
     *[Step("pause", 0, 0, 0), Step("resume", 0, 0, 0), Step("routing rules", 1, 0, 0), Step("request types", 1, 0, 0)],
+    *[Step(name, n, 5 * n + 1, 0) for name in ("calendar", "staffing", "note event", "note event") for n in range(2)],
+    *[Step("withdraw event", 0, 0, 0), *(Step("record past", 0, what, 0) for what in (21, 24, 4))],
+    *[Step("record past", 1, what, 0) for what in (2, 32, 0)],
     *[Step("open", n, 5 * n, 1) for n in range(12)],
     *[Step("schedule", 2, 1, 1), Step("distribute", 0, 7, 1), Step("keep to schedule", 2, 0, 7)],
     *[Step("take back", n, n, 1) for n in range(2)],
@@ -102,10 +105,15 @@ EVENTFUL = [
     *[Step("policy", n, n, 0) for n in range(2)],
     *[Step("availability", 0, 3, 0), Step("departments", 2, 2, 0), Step("departments", 2, 1, 0)],
     *[Step("open", n, n, 1) for n in range(4)],
+    *[Step("close", n, 0, 1) for n in range(16)],
+    *[Step("open", n, n, 1) for n in range(4)],
+    *[Step("distribute", 0, 7, 1), Step("await", 17, 0, 7), Step("start", 17, 0, 1), Step("await", 18, 0, 1)],
+    *[Step("resolve", 17, 0, 1), Step("resolve", 18, 0, 7)],
     *[Step("distribute", 0, 7, 1), Step("reassign", 0, 1, 1), Step("reassign", 1, 2, 1)],
     *[Step("availability", 0, 0, 0), Step("availability", 2, 1, 0), Step("capacity", 1, 1, 0)],
     *[Step("open", n, 2 * n, 1) for n in range(4)],
     *[Step("distribute", 0, 1, 1), Step("open", 0, 9, 1)],
+    *[Step(name, n, 0, 1) for n in range(20, 28) for name in ("unassign", "close")],
 ]
 """A history in which happens what the random ones hold only now and then."""
 

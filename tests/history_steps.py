@@ -4,23 +4,26 @@ A step returns the events of one command. What the domain refuses is raised, and
 """
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from tests.small_desk import START, Choices, Desk, Step
 
 from supportix.domain.agent import Agent, Availability, register_agent
 from supportix.domain.aggregate import DomainEvent
+from supportix.domain.calendar import BusinessCalendar, EventKind, KnownEvent
 from supportix.domain.demand import Demand
 from supportix.domain.department import Department, create_department
 from supportix.domain.department_facts import TakeBack
-from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
+from supportix.domain.ids import AgentId, CustomerId, DepartmentId, KnownEventId, TicketId
 from supportix.domain.routing import SuggestedTag
 from supportix.domain.routing_rules import RoutingRule
 from supportix.domain.schedule import ALWAYS, Leave, Schedule, Shift
+from supportix.domain.staffing_terms import StaffingTerms, WorkKind
 from supportix.domain.ticket import Ticket, open_ticket
 from supportix.domain.ticket_facts import TicketTagsSuggested
 from supportix.domain.ticket_words import AssignedBy, Channel, Priority, RoutingStep, Status, Unassigned
+from supportix.domain.traffic_past import PastInterval, TrafficPast, traffic_past_id
 from supportix.policies import POLICIES
 
 Events = list[DomainEvent]
@@ -249,6 +252,65 @@ def _change_take_back(desk: Desk, department: Department, step: Step) -> Departm
     return department.change_take_back(take_back, at=desk.now)
 
 
+def _change_calendar(desk: Desk, department: Department, step: Step) -> Department:
+    choices = Choices(step.what)
+    opening = choices.of(((), (Shift(0, 540, 1_020), Shift(5, 0, 1_440))))
+    zone = choices.of(("Europe/Lisbon", "UTC", "America/New_York"))
+    calendar = BusinessCalendar(time_zone=zone, opening=opening, country=choices.of((None, "PT", "US-CA")))
+    return department.change_calendar(calendar, at=desk.now)
+
+
+def _change_staffing(desk: Desk, department: Department, step: Step) -> Department:
+    choices = Choices(step.what)
+    terms = StaffingTerms(
+        kind=choices.of(list(WorkKind)),
+        target_seconds=choices.of((20.0, 14_400.0)),
+        handle_seconds=choices.of((None, 312.5)),
+        patience_seconds=choices.of((None, 90.0)),
+    )
+    return department.change_staffing(terms, at=desk.now)
+
+
+def _note_event(desk: Desk, department: Department, step: Step) -> Department:
+    event = KnownEvent(
+        event_id=KnownEventId(desk.new_id()),
+        name=f"No {step.what}",
+        kind=list(EventKind)[step.what % len(EventKind)],
+        begin=desk.now,
+        end=desk.now + timedelta(hours=1 + step.what),
+    )
+    return department.note_event(event, at=desk.now)
+
+
+def _withdraw_event(desk: Desk, department: Department, step: Step) -> Department:
+    """The one that was noted last; refused where there is none."""
+    event_id = next(reversed(department.known_events), KnownEventId(UUID(int=step.what)))
+    return department.withdraw_event(event_id, at=desk.now)
+
+
+def _record_past(desk: Desk, step: Step) -> Events:
+    """A day of quarter hours, two of hours, or a short day of 23 hours, of one department."""
+    department = desk.pick(Department, step.which)
+    choices = Choices(step.what)
+    step_seconds, quarters, count = choices.of(((900, 1, 96), (3_600, 4, 48), (86_400, 92, 1)))
+    begin = datetime(2026, 2, 1, tzinfo=UTC) + timedelta(days=choices.of((0, 1, 2, 9)))
+    handle_seconds = choices.of((None, 0, 5_001))
+    intervals = [
+        PastInterval(
+            begin=begin + number * quarters * timedelta(minutes=15),
+            arrivals=(number * 7 + step.what) % 11,
+            resolutions=(number % 3) if handle_seconds is None else number % 3 + 1,
+            handle_seconds=handle_seconds,
+            quarters=quarters,
+        )
+        for number in range(count)
+    ]
+    past_id, department_id = traffic_past_id(department.id), DepartmentId(department.id)
+    past = desk.state[past_id].copy() if past_id in desk.state else TrafficPast(id=past_id)
+    past.record_intervals(department_id, intervals, step_seconds=step_seconds, at=desk.now)
+    return list(past.collect_events())
+
+
 def _some_departments(desk: Desk, step: Step) -> tuple[DepartmentId, ...]:
     return tuple(
         DepartmentId(each.id) for n, each in enumerate(desk.all(Department)) if step.what & (1 << n) or n == step.what
@@ -311,6 +373,11 @@ STEPS_BY_NAME: Mapping[str, CarryOut] = {
     "weights": _on_department(_change_weights),
     "routing rules": _on_department(_change_routing_rules),
     "request types": _on_department(_change_request_types),
+    "record past": _record_past,
+    "calendar": _on_department(_change_calendar),
+    "staffing": _on_department(_change_staffing),
+    "note event": _on_department(_note_event),
+    "withdraw event": _on_department(_withdraw_event),
     "take-back terms": _on_department(_change_take_back),
     "pause": _on_department(lambda desk, department, _: department.pause_assignment(reason="", at=desk.now)),
     "resume": _on_department(lambda desk, department, _: department.resume_assignment(at=desk.now)),

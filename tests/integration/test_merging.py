@@ -163,9 +163,10 @@ async def test_a_moved_ticket_stays_at_home_and_its_traffic_counts_there(desk: M
     await desk.project()
 
     rows = await all_rows(desk.core)
-    counted = {(row[0], row[2:]) for row in rows["traffic_history"]}
-    assert counted == {(desk.busy, (2, 1, 1)), (desk.idle, (0, 1, 0))}
-    assert rows["moved_tickets"] == [(moved, desk.busy)]
+    counted = {(row[0], (row[2], *row[4:8])) for row in rows["traffic_history"]}
+    assert counted == {(desk.busy, (2, 1, 1, 0, 1)), (desk.idle, (0, 1, 0, 0, 0))}
+    assert {row[0]: row[1] for row in rows["open_tickets"]} == {moved: desk.busy, stays: None}
+    assert [row[0] for row in rows["handle_times"]] == [desk.busy]
     assert (await desk.core.desk.load(Ticket, stays)).home_department_id == desk.idle
     assert await rebuilt_rows(desk.core) == rows
 

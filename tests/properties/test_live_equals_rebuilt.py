@@ -13,14 +13,17 @@ from sqlalchemy import Table
 from tests.histories import EVENTFUL, STEPS, history
 from tests.projections.read_models import InBatchesOf, Rows, a_runner, all_rows, append_all, checkpoints, rebuilt_rows
 from tests.small_desk import Desk
+from tests.traffic import traffic_of
 
 from supportix.bootstrap import Core, open_core
 from supportix.domain.agent import Agent, AgentDutyChanged, AgentRegistered, AgentScheduleChanged, WorkReserved
+from supportix.domain.calendar import BusinessCalendar
 from supportix.domain.demand import Demand
 from supportix.domain.department import Department
 from supportix.domain.schedule import Schedule
+from supportix.domain.staffing_terms import StaffingTerms
 from supportix.domain.ticket import Ticket
-from supportix.domain.ticket_facts import TicketAssigned, TicketResolved, TicketRouted
+from supportix.domain.ticket_facts import TicketAssigned
 from supportix.domain.ticket_words import Status
 from supportix.domain.waiting import NEVER_DUE
 from supportix.projections.agent_load import agent_load
@@ -30,7 +33,6 @@ from supportix.projections.departments import departments as departments_table
 from supportix.projections.rebuild import rebuild
 from supportix.projections.schema import TABLES
 from supportix.projections.shadow import SHADOW
-from supportix.projections.traffic_history import quarter_of
 from supportix.settings import Settings
 
 BATCHES = st.lists(st.integers(1, 11), min_size=1, max_size=6)
@@ -134,7 +136,21 @@ def says_what_the_domain_says(rows: Rows, desk: Desk) -> None:
     for name in ("targets", "weights_by_priority", "weights_by_channel"):
         said = by_id(rows, departments_table, name, dict[str, int])
         assert said == {each.id: getattr(each, name) for each in departments}
-    assert of("traffic_history", "department_id", "quarter", "arrivals", "assignments", "resolutions") == _traffic(desk)
+    traffic = traffic_of(desk.log)
+    assert set(rows["traffic_history"]) == traffic.quarters
+    assert set(rows["handle_times"]) == traffic.handle_times
+    spans = msgspec.convert(
+        {row[1]: row[2] for row in rows["traffic_pasts"]}, dict[UUID, dict[int, list[datetime]]], strict=False
+    )
+    assert spans == traffic.pasts
+    assert {row[0] for row in rows["open_tickets"] if row[1] is None} == {
+        each.id for each in tickets if each.status not in {Status.RESOLVED, Status.CLOSED}
+    }
+    assert by_id(rows, departments_table, "calendar", BusinessCalendar) == {e.id: e.calendar for e in departments}
+    assert by_id(rows, departments_table, "staffing", StaffingTerms | None) == {e.id: e.staffing for e in departments}
+    assert of("known_events", "department_id", "event_id", "name", "kind", "begins_at", "ends_at") == {
+        (each.id, *msgspec.structs.astuple(event)) for each in departments for event in each.known_events.values()
+    }
 
 
 def by_id(rows: Rows, table: Table, name: str, kind: Any) -> dict[UUID, Any]:
@@ -169,16 +185,3 @@ def _turns(desk: Desk) -> dict[tuple[UUID, UUID], int]:
         for position, event in enumerate(desk.log, 1)
         if isinstance(event.fact, TicketAssigned)
     }
-
-
-def _traffic(desk: Desk) -> set[tuple]:
-    counts = {
-        kind: Counter(
-            (event.fact.department_id, quarter_of(event.fact.occurred_at))
-            for event in desk.log
-            if isinstance(event.fact, kind)
-        )
-        for kind in (TicketRouted, TicketAssigned, TicketResolved)
-    }
-    keys = {key for counter in counts.values() for key in counter}
-    return {(*key, *(counter[key] for counter in counts.values())) for key in keys}

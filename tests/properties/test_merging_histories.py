@@ -1,7 +1,6 @@
 """Whatever happens around merges: boards know who serves which queue, replay proves it, live equals rebuilt."""
 
 import asyncio
-from collections import Counter
 from uuid import UUID, uuid5
 
 from hypothesis import Phase, given, settings
@@ -10,18 +9,18 @@ from tests.merge_histories import MERGING_STEPS, merging_history
 from tests.merge_invariants import check_merges
 from tests.projections.read_models import InBatchesOf, a_runner, all_rows, append_all, catch_up, rebuilt_rows
 from tests.small_desk import Desk
+from tests.traffic import traffic_of
 
 from supportix.bootstrap import open_core
 from supportix.domain.agent import Agent, WorkReserved
 from supportix.domain.department import Department
 from supportix.domain.merge import Merge, MergeState
-from supportix.domain.ticket_facts import TicketAssigned, TicketResolved, TicketRouted, TicketTransferred
+from supportix.domain.ticket_facts import TicketAssigned, TicketTransferred
 from supportix.domain.ticket_words import AssignedBy
 from supportix.policies.dispatch import DispatchBoard
 from supportix.processes.assigner import board_from_read_models
 from supportix.processes.audit import Auditor, AuditReport, AuditScope
 from supportix.projections.merges import department_merging, merges
-from supportix.projections.traffic_history import quarter_of
 from supportix.settings import Settings
 from supportix.store.log import LogEntry
 
@@ -134,20 +133,6 @@ def says_what_the_domain_says(rows, desk: Desk) -> None:
         for each in desk.all(Department)
         if each.merging is not None or each.merge_id is not None or each.merge_left_at is not None
     }
-    assert set(rows["traffic_history"]) == _traffic_by_home(desk)
-
-
-def _traffic_by_home(desk: Desk) -> set[tuple]:
-    """Counted from the log with a table of homes, as slowly as one may."""
-    homes: dict[UUID, UUID] = {}
-    counts: dict[type, Counter] = {kind: Counter() for kind in (TicketRouted, TicketAssigned, TicketResolved)}
-    for event in desk.log:
-        fact = event.fact
-        if isinstance(fact, TicketRouted):
-            homes[event.originator_id] = fact.department_id
-        elif isinstance(fact, TicketTransferred) and fact.merge_id is None:
-            homes[event.originator_id] = fact.to_department_id
-        if type(fact) in counts:
-            counts[type(fact)][homes[event.originator_id], quarter_of(fact.occurred_at)] += 1
-    keys = {key for counter in counts.values() for key in counter}
-    return {(*key, *(counter[key] for counter in counts.values())) for key in keys}
+    traffic = traffic_of(desk.log)
+    assert set(rows["traffic_history"]) == traffic.quarters
+    assert set(rows["handle_times"]) == traffic.handle_times

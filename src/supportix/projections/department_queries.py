@@ -7,13 +7,50 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import ColumnElement, func, literal, select, tuple_
 
+from supportix.domain.calendar import BusinessCalendar, EventKind
 from supportix.domain.demand import Demand
+from supportix.domain.staffing_terms import StaffingTerms
 from supportix.domain.ticket_words import Channel, Priority
 from supportix.projections.agent_load import AgentLoad, agent_load
 from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, fetch, fetch_one
 from supportix.projections.department_queue import DepartmentQueue, department_queue, place_columns
-from supportix.projections.departments import DepartmentDirectory, DepartmentRow, departments
+from supportix.projections.departments import DepartmentDirectory, departments, known_events
 from supportix.projections.ticket_list import TicketList, tickets
+
+
+class DepartmentView(msgspec.Struct, frozen=True, kw_only=True):
+    """A department as it stands.
+
+    `targets`: minutes to resolve a ticket, by priority. `weights_by_...`: points that a ticket takes. `offline_after`,
+    `unanswered_after`: seconds until work is taken back from an agent that is offline or didn't begin with it.
+    `staffing` is null where nobody has said on which terms it is staffed.
+    """
+
+    department_id: UUID
+    name: str
+    policy: str
+    paused: bool
+    targets: dict[str, int]
+    weights_by_priority: dict[str, int]
+    weights_by_channel: dict[str, int]
+    offline_after: int | None
+    unanswered_after: int | None
+    stays_online: bool
+    calendar: BusinessCalendar
+    staffing: StaffingTerms | None
+    created_at: datetime
+    version: int
+    position: int
+
+
+class KnownEventView(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that moves a department's traffic or hides it, `end` not included."""
+
+    event_id: UUID
+    name: str
+    kind: EventKind
+    begin: datetime
+    end: datetime
 
 
 class NameKey(msgspec.Struct, frozen=True, array_like=True):
@@ -70,22 +107,32 @@ class QueueEntry(msgspec.Struct, frozen=True, kw_only=True):
     version: int
 
 
-_OWN = [departments.c[name] for name in DepartmentRow.__struct_fields__]
+_OWN = [departments.c[name] for name in DepartmentView.__struct_fields__]
 _QUEUE = [DepartmentQueue.name, DepartmentDirectory.name, AgentLoad.name]
 
 
-async def department_page(database: ReadDatabase, *, behind: NameKey | None, limit: int) -> AsOf[list[DepartmentRow]]:
+async def department_page(database: ReadDatabase, *, behind: NameKey | None, limit: int) -> AsOf[list[DepartmentView]]:
     """Departments by name."""
     query = select(*_OWN)
     order = [departments.c.name, departments.c.department_id]
     if behind is not None:
         query = query.where(tuple_(*order) > _bound(order, behind.name, behind.id))
-    return await fetch(database, query, DepartmentRow, of=[DepartmentDirectory.name], order=order, limit=limit)
+    return await fetch(database, query, DepartmentView, of=[DepartmentDirectory.name], order=order, limit=limit)
 
 
-async def department_detail(database: ReadDatabase, department_id: UUID) -> AsOf[DepartmentRow | None]:
+async def department_detail(database: ReadDatabase, department_id: UUID) -> AsOf[DepartmentView | None]:
     query = select(*_OWN).where(departments.c.department_id == department_id)
-    return await fetch_one(database, query, DepartmentRow, of=[DepartmentDirectory.name])
+    return await fetch_one(database, query, DepartmentView, of=[DepartmentDirectory.name])
+
+
+async def events_of_department(database: ReadDatabase, department_id: UUID) -> AsOf[list[KnownEventView]]:
+    """All that it knows, in order of time."""
+    own = known_events.c
+    query = select(own.event_id, own.name, own.kind, own.begins_at.label("begin"), own.ends_at.label("end")).where(
+        own.department_id == department_id
+    )
+    order = [own.begins_at, own.event_id]
+    return await fetch(database, query, KnownEventView, of=[DepartmentDirectory.name], order=order)
 
 
 async def queue_summaries(

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, Table, Text, Uuid
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, Integer, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 from supportix.domain.department import Department
@@ -14,14 +14,18 @@ from supportix.domain.department_facts import (
     AssignmentPaused,
     AssignmentPolicyChanged,
     AssignmentResumed,
+    CalendarChanged,
     DepartmentCreated,
     DepartmentRenamed,
+    KnownEventNoted,
+    KnownEventWithdrawn,
     MergeJoined,
     MergeLeft,
     MergingChanged,
     RequestTypesChanged,
     ResolutionTargetsChanged,
     RoutingRulesChanged,
+    StaffingTermsChanged,
     TakeBack,
     TakeBackChanged,
     WorkWeightsChanged,
@@ -43,19 +47,30 @@ departments = Table(
     Column("offline_after", Integer),
     Column("unanswered_after", Integer),
     Column("stays_online", Boolean, nullable=False),
+    Column("calendar", JSONB, nullable=False),
+    Column("staffing", JSONB),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("version", Integer, nullable=False),
     Column("position", BigInteger, nullable=False),
     schema=LIVE,
 )
 
+known_events = Table(
+    "known_events",
+    metadata,
+    Column("event_id", Uuid, primary_key=True),
+    Column("department_id", Uuid, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("begins_at", DateTime(timezone=True), nullable=False),
+    Column("ends_at", DateTime(timezone=True), nullable=False),
+    Index("ix_known_events_department_id_begins_at", "department_id", "begins_at"),
+    schema=LIVE,
+)
+
 
 class DepartmentRow(msgspec.Struct):
-    """A department as it stands.
-
-    `targets`: minutes to resolve a ticket, by priority. `weights_by_...`: points that a ticket takes. `offline_after`,
-    `unanswered_after`: seconds until work is taken back from an agent that is offline or didn't begin with it.
-    """
+    """A department as it stands; `calendar` and `staffing` as they stand in its events."""
 
     department_id: UUID
     name: str
@@ -67,23 +82,37 @@ class DepartmentRow(msgspec.Struct):
     offline_after: int | None
     unanswered_after: int | None
     stays_online: bool
+    calendar: dict[str, Any]
+    staffing: dict[str, Any] | None
     created_at: datetime
     version: int
     position: int
 
 
+class KnownEventRow(msgspec.Struct):
+    event_id: UUID
+    department_id: UUID
+    name: str
+    kind: str
+    begins_at: datetime
+    ends_at: datetime
+
+
 class DepartmentDirectory:
-    """Keeps the table `departments`."""
+    """Keeps the tables `departments` and `known_events`."""
 
     name = "departments"
-    tables = (departments,)
+    tables = (departments, known_events)
     subjects = (Department,)
 
     def __init__(self, schema: str = LIVE) -> None:
         self._rows = Rows(departments, DepartmentRow, schema)
+        self._events = Rows(known_events, KnownEventRow, schema)
 
     async def prepare(self, connection: Connection, entries: list[LogEntry]) -> None:
         await self._rows.fetch(connection, stream_ids(entries, Department))
+        withdrawn = [entry.fact.event_id for entry in entries if isinstance(entry.fact, KnownEventWithdrawn)]
+        await self._events.fetch(connection, withdrawn)
 
     def fold(self, entry: LogEntry) -> None:
         fact = entry.fact
@@ -95,11 +124,20 @@ class DepartmentDirectory:
                 raise LookupError(f"department {entry.stream_id} has no row; its first event was expected before")
             row = known
             _apply(row, entry)
+            self._apply_events(entry)
         row.version, row.position = entry.version, entry.position
         self._rows.put(row)
 
     async def write(self, connection: Connection) -> None:
         await self._rows.write(connection)
+        await self._events.write(connection)
+
+    def _apply_events(self, entry: LogEntry) -> None:
+        if isinstance(entry.fact, KnownEventNoted):
+            each = entry.fact.event
+            self._events.put(KnownEventRow(each.event_id, entry.stream_id, each.name, each.kind, each.begin, each.end))
+        elif isinstance(entry.fact, KnownEventWithdrawn):
+            self._events.drop(entry.fact.event_id)
 
 
 def _apply(row: DepartmentRow, entry: LogEntry) -> None:
@@ -108,22 +146,29 @@ def _apply(row: DepartmentRow, entry: LogEntry) -> None:
             row.name = name
         case AssignmentPolicyChanged(policy=policy):
             row.policy = policy
-        case AssignmentPaused():
-            row.paused = True
-        case AssignmentResumed():
-            row.paused = False
+        case AssignmentPaused() | AssignmentResumed():
+            row.paused = isinstance(entry.fact, AssignmentPaused)
         case ResolutionTargetsChanged(minutes=minutes):
             row.targets = _by_word(minutes)
         case WorkWeightsChanged(by_priority=by_priority, by_channel=by_channel):
             row.weights_by_priority, row.weights_by_channel = _by_word(by_priority), _by_word(by_channel)
         case TakeBackChanged(take_back=take_back):
             _take_back(row, take_back)
-        case RoutingRulesChanged() | RequestTypesChanged():
-            pass  # Read from the department's own events, where they are needed.
-        case MergingChanged() | MergeJoined() | MergeLeft():
-            pass  # The read model of merges tells of these.
+        case CalendarChanged(calendar=calendar):
+            row.calendar = msgspec.to_builtins(calendar)
+        case StaffingTermsChanged(terms=terms):
+            row.staffing = msgspec.to_builtins(terms)
+        case fact if isinstance(fact, _TOLD_ELSEWHERE):
+            pass
         case other:
             raise NotImplementedError(f"the department directory has no rule for {type(other).TOPIC}")
+
+
+_TOLD_ELSEWHERE = (
+    *(KnownEventNoted, KnownEventWithdrawn),  # They have rows of their own.
+    *(RoutingRulesChanged, RequestTypesChanged),  # Read from the department's own events, where they are needed.
+    *(MergingChanged, MergeJoined, MergeLeft),  # The read model of merges tells of these.
+)
 
 
 def _created(entry: LogEntry, fact: DepartmentCreated) -> DepartmentRow:
@@ -138,6 +183,8 @@ def _created(entry: LogEntry, fact: DepartmentCreated) -> DepartmentRow:
         offline_after=None,
         unanswered_after=None,
         stays_online=False,
+        calendar={},
+        staffing=None,
         created_at=fact.occurred_at,
         version=entry.version,
         position=entry.position,

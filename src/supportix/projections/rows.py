@@ -183,11 +183,11 @@ class Counts(Merged):
     def __init__(self, table: Table, schema: str) -> None:
         super().__init__(table, schema, merge="{old} + {new}")
 
-    def add(self, key: Key, counter: str) -> None:
+    def add(self, key: Key, counter: str, amount: int = 1) -> None:
         row = self._added.get(key)
         if row is None:
             row = self._added[key] = dict.fromkeys(self._values, 0)
-        row[counter] += 1
+        row[counter] += amount
 
 
 class Latest(Merged):

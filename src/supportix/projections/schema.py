@@ -2,10 +2,10 @@
 
 from supportix.projections.agent_load import agent_load, agent_turns
 from supportix.projections.department_queue import department_queue
-from supportix.projections.departments import departments
+from supportix.projections.departments import departments, known_events
 from supportix.projections.merges import department_merging, merges
 from supportix.projections.ticket_list import tickets
-from supportix.projections.traffic_history import moved_tickets, traffic_history
+from supportix.projections.traffic_history import handle_times, open_tickets, traffic_history, traffic_pasts
 
 TABLES = (
     tickets,
@@ -13,8 +13,11 @@ TABLES = (
     agent_load,
     agent_turns,
     departments,
+    known_events,
     traffic_history,
-    moved_tickets,
+    handle_times,
+    open_tickets,
+    traffic_pasts,
     merges,
     department_merging,
 )

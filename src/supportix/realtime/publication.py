@@ -17,7 +17,8 @@ from supportix.domain.history import FACTS
 from supportix.store.log import LogEntry, Unreadable
 
 EVENTS = "supportix.v1.events"
-"""Subjects below it: `<aggregate>.<stream id>`, the aggregate being ticket, agent, department or merge."""
+"""Subjects below it: `<aggregate>.<stream id>`, the aggregate being ticket, agent, department, merge or
+traffic_past."""
 POSITION = "Supportix-Position"
 EPOCH = "Supportix-Epoch"
 SOURCE = "/supportix"

@@ -24,8 +24,7 @@ from supportix.domain.department_facts import TakeBack
 from supportix.domain.errors import NotFound
 from supportix.domain.ticket_words import Channel, Priority
 from supportix.identity.roles import Permission
-from supportix.projections.department_queries import NameKey, department_detail, department_page
-from supportix.projections.departments import DepartmentRow
+from supportix.projections.department_queries import DepartmentView, NameKey, department_detail, department_page
 
 TAG = "Departments"
 MANAGING = any_of(Permission.DEPARTMENTS_MANAGE)
@@ -223,7 +222,7 @@ async def change_take_back(call: Call, department_id: UUID, body: NewTakeBack) -
 
 
 @query("/departments", needs=READING, tag=TAG)
-async def list_departments(call: Call, query: ByName) -> Read[Page[DepartmentRow]]:
+async def list_departments(call: Call, query: ByName) -> Read[Page[DepartmentView]]:
     """List the departments by name."""
     behind, limit = query.start(call.backend.cursors, "departments")
     found = await department_page(call.backend.database, behind=behind, limit=limit + 1)
@@ -234,7 +233,7 @@ async def list_departments(call: Call, query: ByName) -> Read[Page[DepartmentRow
 
 
 @query("/departments/{department_id}", needs=READING, tag=TAG, conditional=True, refusals=(NotFound,))
-async def get_department(call: Call, department_id: UUID) -> Read[DepartmentRow]:
+async def get_department(call: Call, department_id: UUID) -> Read[DepartmentView]:
     """Read one department."""
     found = await department_detail(call.backend.database, department_id)
     if found.value is None:
