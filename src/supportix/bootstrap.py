@@ -14,6 +14,7 @@ from supportix.commands.desk import SupportDesk
 from supportix.commands.known_departments import KnownDepartments
 from supportix.commands.merges import Merges
 from supportix.commands.numbers import TicketNumbers
+from supportix.commands.planning import Planning
 from supportix.commands.tickets import Tickets
 from supportix.routing.router import Router
 from supportix.settings import SettingRefused, Settings
@@ -32,6 +33,7 @@ class Core(msgspec.Struct, frozen=True):
     feed: LogFeed
     tickets: Tickets
     departments: Departments
+    planning: Planning
     agents: Agents
     router: Router
     merges: Merges
@@ -64,6 +66,7 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
             feed=LogFeed(desk.reading, wakeups),
             tickets=tickets,
             departments=Departments(desk, known, router),
+            planning=Planning(desk),
             agents=Agents(desk, known),
             router=router,
             merges=Merges(desk, known),

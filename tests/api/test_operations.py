@@ -1,7 +1,4 @@
-"""Departments, agents, customers, queues, loads, traffic and the audit feed."""
-
-from datetime import UTC, datetime, timedelta
-from urllib.parse import urlencode
+"""Departments, agents, customers, queues, loads and the audit feed."""
 
 import pytest
 from tests.api.scene import Json, Person, problem, unique
@@ -147,36 +144,6 @@ def test_loads_tell_what_agents_hold(supervisor: Person, agent: Person, departme
 
     assert (load["agent_id"], load["open_work"], load["capacity"], load["free"]) == (agent.id, 1, 3, 2)
     assert load["last_assigned_at"] == an_assigned_ticket["assigned_at"]
-
-
-def test_traffic_counts_each_quarter_hour(supervisor: Person, department: str, a_resolved_ticket: Json):
-    now = datetime.now(UTC)
-    span = {"from": (now - timedelta(hours=2)).isoformat(), "to": (now + timedelta(hours=1)).isoformat()}
-
-    answer = supervisor.get(f"/traffic?{urlencode(span | {'department_id': department})}")
-
-    quarters = answer.json()["items"]
-    assert len(quarters) == 12
-    assert all(quarter["quarter"][14:] in {"00:00Z", "15:00Z", "30:00Z", "45:00Z"} for quarter in quarters)
-    for counted in ("arrivals", "assignments", "resolutions"):
-        assert sum(quarter[counted] for quarter in quarters) == 1
-    everywhere = supervisor.get(f"/traffic?{urlencode(span)}").json()["items"]
-    assert sum(quarter["arrivals"] for quarter in everywhere) > 1
-    assert a_resolved_ticket["status"] == "resolved"
-
-
-@pytest.mark.parametrize(
-    ("span", "refused"),
-    [
-        ({"from": "2026-01-02T00:00:00Z", "to": "2026-01-01T00:00:00Z"}, (422, "span-too-long")),
-        ({"from": "2026-01-01T00:00:00Z", "to": "2026-03-01T00:00:00Z"}, (422, "span-too-long")),
-        ({"from": "2026-01-01T00:00:00Z"}, (400, "invalid-request")),
-        ({"from": "0001-01-01T00:00:00+14:00", "to": "0001-01-01T00:00:00Z"}, (400, "invalid-request")),
-        ({"from": "9999-12-31T23:00:00Z", "to": "9999-12-31T23:59:59-14:00"}, (400, "invalid-request")),
-    ],
-)
-def test_what_is_no_span_of_traffic(supervisor: Person, span: dict[str, str], refused: object):
-    assert problem(supervisor.get(f"/traffic?{urlencode(span)}")) == refused
 
 
 def test_the_audit_feed_tells_everything(supervisor: Person, customer: Person, department: str):

@@ -28,6 +28,7 @@ from supportix.api.routes import (
     events,
     histories,
     merges,
+    planning,
     projections,
     queues,
     routing,
@@ -35,6 +36,7 @@ from supportix.api.routes import (
     ticket_opening,
     ticket_reads,
     tickets,
+    traffic,
 )
 from supportix.api.serving import options_route, route
 from supportix.realtime.lifespan import open_realtime
@@ -49,7 +51,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *ticket_reads.ENDPOINTS,
     *histories.ENDPOINTS,
     *queues.ENDPOINTS,
+    *traffic.ENDPOINTS,
     *departments.ENDPOINTS,
+    *planning.ENDPOINTS,
     *merges.ENDPOINTS,
     *routing.ENDPOINTS,
     *agents.ENDPOINTS,

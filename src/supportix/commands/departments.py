@@ -1,7 +1,7 @@
 """Commands on departments."""
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -78,7 +78,7 @@ class Departments:
         self, department_id: UUID, name: str, actor: Actor, envelope: Command, version: int | None, *, at: datetime
     ) -> Outcome:
         """Refused: Forbidden, NotFound, StaleVersion, DepartmentNameTaken."""
-        decide = self._change(department_id, actor, version, lambda department: department.rename(name, at=at))
+        decide = change_department(department_id, actor, version, lambda department: department.rename(name, at=at))
         return await self._desk.carry_out_beside(envelope, decide, claim_name(department_id, name))
 
     async def change_policy(
@@ -86,7 +86,7 @@ class Departments:
     ) -> Outcome:
         """Refused: Forbidden, NotFound, StaleVersion, UnknownPolicy."""
         must_be_policy(policy)
-        decide = self._change(department_id, actor, version, lambda each: each.change_policy(policy, at=at))
+        decide = change_department(department_id, actor, version, lambda each: each.change_policy(policy, at=at))
         return await self._carry_out(department_id, envelope, decide)
 
     async def change_targets(
@@ -102,7 +102,7 @@ class Departments:
         """Within how many minutes tickets have to be resolved. Refused: Forbidden, NotFound, StaleVersion,
         TermsOutOfRange.
         """
-        decide = self._change(department_id, actor, version, lambda each: each.change_targets(minutes, at=at))
+        decide = change_department(department_id, actor, version, lambda each: each.change_targets(minutes, at=at))
         return await self._carry_out(department_id, envelope, decide)
 
     async def change_work_weights(
@@ -117,7 +117,7 @@ class Departments:
         at: datetime,
     ) -> Outcome:
         """How many points tickets take. Refused: Forbidden, NotFound, StaleVersion, TermsOutOfRange."""
-        decide = self._change(
+        decide = change_department(
             department_id, actor, version, lambda each: each.change_work_weights(by_priority, by_channel, at=at)
         )
         return await self._carry_out(department_id, envelope, decide)
@@ -133,7 +133,7 @@ class Departments:
         at: datetime,
     ) -> Outcome:
         """When work is taken back. Refused: Forbidden, NotFound, StaleVersion, TermsOutOfRange."""
-        decide = self._change(department_id, actor, version, lambda each: each.change_take_back(take_back, at=at))
+        decide = change_department(department_id, actor, version, lambda each: each.change_take_back(take_back, at=at))
         return await self._carry_out(department_id, envelope, decide)
 
     async def change_routing_rules(
@@ -147,7 +147,7 @@ class Departments:
         at: datetime,
     ) -> Outcome:
         """Which tickets the department takes. Refused: Forbidden, NotFound, StaleVersion, RoutingRuleInvalid."""
-        decide = self._change(department_id, actor, version, lambda each: each.change_routing_rules(rules, at=at))
+        decide = change_department(department_id, actor, version, lambda each: each.change_routing_rules(rules, at=at))
         outcome = await self._carry_out(department_id, envelope, decide)
         await self._router.refresh()
         return outcome
@@ -165,7 +165,7 @@ class Departments:
         """Which request types the department owns. Refused: Forbidden, NotFound, StaleVersion, RequestTypeInvalid,
         RequestTypeTaken.
         """
-        decide = self._change(department_id, actor, version, lambda each: each.change_request_types(names, at=at))
+        decide = change_department(department_id, actor, version, lambda each: each.change_request_types(names, at=at))
         claim = claim_request_types(department_id, names)
         outcome = await self._desk.carry_out_beside(envelope, decide, claim)
         self._known.forget(department_id)
@@ -190,7 +190,7 @@ class Departments:
                 return department.pause_assignment(reason=reason, at=at)
             return department.resume_assignment(at=at)
 
-        return await self._carry_out(department_id, envelope, self._change(department_id, actor, version, change))
+        return await self._carry_out(department_id, envelope, change_department(department_id, actor, version, change))
 
     async def ensure_triage(self, *, at: datetime) -> None:
         """Create the department for tickets that name none, unless it is there; marked, where its name is taken."""
@@ -212,18 +212,20 @@ class Departments:
         finally:
             self._known.forget(department_id)
 
-    @staticmethod
-    def _change(
-        department_id: UUID, actor: Actor, version: int | None, change: Callable[[Department], Department]
-    ) -> Callable[[Work], Any]:
-        async def decide(work: Work) -> DepartmentAnswer:
-            actor.must_have(Permission.DEPARTMENTS_MANAGE)
-            department = await work.load(Department, department_id)
-            if version not in (None, department.version):
-                raise StaleVersion(f"version {version} was expected, it is {department.version} now")
-            return DepartmentAnswer.of(change(department))
 
-        return decide
+def change_department(
+    department_id: UUID, actor: Actor, version: int | None, change: Callable[[Department], Department]
+) -> Callable[[Work], Awaitable[DepartmentAnswer]]:
+    """A decision on one department by who may manage it. Refused: Forbidden, NotFound, StaleVersion."""
+
+    async def decide(work: Work) -> DepartmentAnswer:
+        actor.must_have(Permission.DEPARTMENTS_MANAGE)
+        department = await work.load(Department, department_id)
+        if version not in (None, department.version):
+            raise StaleVersion(f"version {version} was expected, it is {department.version} now")
+        return DepartmentAnswer.of(change(department))
+
+    return decide
 
 
 def must_be_policy(policy: str) -> None:

@@ -1,6 +1,5 @@
 """Agents: registering them, what they may be changed in, and reading them."""
 
-from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,13 +12,14 @@ from supportix.api.call import Call, Page, Read
 from supportix.api.endpoints import action, command, query
 from supportix.api.inputs import Email, Moment, NewPassword, OptionalName, Reason, Skill, Username
 from supportix.api.paging import ByNameInDepartment, page_of
+from supportix.api.shifts import NewShift
 from supportix.commands.agents import AgentAnswer, RegisterAgent
 from supportix.commands.desk import Outcome
 from supportix.commands.known_departments import UnknownDepartment
 from supportix.domain.agent import BEST_LEVEL, CAPACITY_LIMIT, MOST_SKILLS, Availability, SkillsInvalid
 from supportix.domain.errors import Forbidden, NotFound
 from supportix.domain.ids import AgentId, DepartmentId
-from supportix.domain.schedule import MOST_LEAVES, MOST_SHIFTS, Leave, Schedule, ScheduleInvalid, Shift
+from supportix.domain.schedule import MOST_LEAVES, MOST_SHIFTS, Leave, Schedule, ScheduleInvalid
 from supportix.identity.errors import (
     EmailInvalid,
     EmailTaken,
@@ -71,38 +71,12 @@ class NewDepartments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 Level = Annotated[int, msgspec.Meta(ge=1, le=BEST_LEVEL)]
 Levels = Annotated[dict[Skill, Level], msgspec.Meta(max_length=MOST_SKILLS, examples=[{"french": 4, "billing": 2}])]
-Clock = Annotated[
-    str,
-    msgspec.Meta(
-        pattern="^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", description="Local time of day.", examples=["09:00"]
-    ),
-]
-
-
-class Weekday(StrEnum):
-    """A day of the week."""
-
-    MONDAY = "monday"
-    TUESDAY = "tuesday"
-    WEDNESDAY = "wednesday"
-    THURSDAY = "thursday"
-    FRIDAY = "friday"
-    SATURDAY = "saturday"
-    SUNDAY = "sunday"
 
 
 class NewSkills(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The agent's skills from now on, each at a level from 1 to 5."""
 
     skills: Levels
-
-
-class NewShift(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A span of a weekday. A night is two shifts: one to 24:00 and one from 00:00."""
-
-    weekday: Weekday
-    start: Clock
-    end: Clock
 
 
 class NewLeave(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -121,19 +95,11 @@ class NewSchedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     leave: Annotated[tuple[NewLeave, ...], msgspec.Meta(max_length=MOST_LEAVES)] = ()
 
     def schedule(self) -> Schedule:
-        weekdays = list(Weekday)
         return Schedule(
             time_zone=self.time_zone,
-            shifts=tuple(
-                Shift(weekdays.index(each.weekday), _minute(each.start), _minute(each.end)) for each in self.shifts
-            ),
+            shifts=tuple(each.shift for each in self.shifts),
             leave=tuple(Leave(each.begin, each.end, each.reason) for each in self.leave),
         )
-
-
-def _minute(clock: str) -> int:
-    hours, minutes = clock.split(":")
-    return int(hours) * 60 + int(minutes)
 
 
 @command(

@@ -1,17 +1,12 @@
-"""Queues, loads and traffic: what supervisors and agents look at all day."""
+"""Queues and loads: what supervisors and agents look at all day."""
 
-from datetime import datetime, timedelta
-from typing import Annotated
 from uuid import UUID
-
-import msgspec
 
 from supportix.api.access import any_of
 from supportix.api.call import Call, Page, Read
 from supportix.api.endpoints import command, query
 from supportix.api.inputs import Nothing
 from supportix.api.paging import ByName, ByNameInDepartment, page_of
-from supportix.api.refusals import Fault, InvalidRequest, SpanTooLong
 from supportix.commands.desk import Outcome
 from supportix.commands.tickets import NothingToTake, TicketAnswer
 from supportix.domain.agent import AgentUnavailable, NotInDepartment
@@ -28,31 +23,8 @@ from supportix.projections.department_queries import (
     queue_summaries,
     serves,
 )
-from supportix.projections.traffic_queries import TrafficQuarter, traffic
 
 TAG = "Operations"
-LONGEST_SPAN = timedelta(days=35)
-
-YEARS = range(1970, 3000)
-
-TrafficMoment = Annotated[
-    datetime, msgspec.Meta(tz=True, extra_json_schema={"pattern": "^(19[789]|2[0-9][0-9])[0-9]-"})
-]
-
-
-class TrafficQuery(msgspec.Struct, frozen=True, kw_only=True, rename={"begin": "from", "end": "to"}):
-    """The span, at most 35 days, and the department; all of them together without one."""
-
-    begin: TrafficMoment
-    end: TrafficMoment
-    department_id: UUID | None = None
-
-
-class Traffic(msgspec.Struct, frozen=True, kw_only=True):
-    """Every quarter hour of the span, quiet ones too, in order."""
-
-    department_id: UUID | None
-    items: tuple[TrafficQuarter, ...]
 
 
 @query("/queues", needs=any_of(Permission.QUEUES_READ), tag=TAG)
@@ -107,16 +79,4 @@ async def list_loads(call: Call, query: ByNameInDepartment) -> Read[Page[LoadVie
     return Read(page, found.position)
 
 
-@query("/traffic", needs=any_of(Permission.TRAFFIC_READ), tag=TAG, refusals=(SpanTooLong,))
-async def get_traffic(call: Call, query: TrafficQuery) -> Read[Traffic]:
-    """Read arrivals, assignments and resolutions per quarter hour."""
-    for name, moment in (("from", query.begin), ("to", query.end)):
-        if moment.year not in YEARS:
-            raise InvalidRequest(Fault("query", f"a year from {YEARS[0]} to {YEARS[-1]} was expected", parameter=name))
-    if not timedelta(0) <= query.end - query.begin <= LONGEST_SPAN:
-        raise SpanTooLong(f"a span of up to {LONGEST_SPAN.days} days was expected")
-    found = await traffic(call.backend.database, department_id=query.department_id, begin=query.begin, end=query.end)
-    return Read(Traffic(department_id=query.department_id, items=tuple(found.value)), found.position)
-
-
-ENDPOINTS = (list_queues, get_queue, take_next_ticket, list_loads, get_traffic)
+ENDPOINTS = (list_queues, get_queue, take_next_ticket, list_loads)
