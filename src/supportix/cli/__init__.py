@@ -22,6 +22,7 @@ from supportix.cli import (
     simulate,
     state,
     status,
+    traffic,
     up,
 )
 from supportix.cli.errors import FAULT, INTERRUPTED, REFUSED, one_line
@@ -67,6 +68,7 @@ for _command in (
     partitions.partitions,
     events.events,
     imports.import_,
+    traffic.traffic,
     history.audit,
     history.rebuild,
     merges.merges,

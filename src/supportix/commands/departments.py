@@ -7,17 +7,17 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-import psycopg
 from uuid_utils.compat import uuid7
 
 from supportix.commands.actors import Actor
+from supportix.commands.department_names import claim_name, claim_request_types
 from supportix.commands.desk import Outcome, SupportDesk, Work
 from supportix.commands.known_departments import KnownDepartments
 from supportix.domain.department import Department, DepartmentNameTaken, create_department
 from supportix.domain.department_facts import TakeBack
 from supportix.domain.errors import InvalidInput
 from supportix.domain.ids import TRIAGE_DEPARTMENT_ID, DepartmentId
-from supportix.domain.routing_rules import RequestTypeTaken, RoutingRule, name_key
+from supportix.domain.routing_rules import RoutingRule
 from supportix.domain.ticket_words import Channel, Priority
 from supportix.identity.roles import Permission
 from supportix.policies import POLICIES
@@ -26,8 +26,6 @@ from supportix.store.committer import Command
 from supportix.store.errors import StaleVersion, VersionConflict
 
 TRIAGE_NAME = "Triage"
-_NAMES = "department"
-_REQUEST_TYPES = "request type"
 
 
 class DepartmentAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,6 +190,18 @@ class Departments:
 
         return await self._carry_out(department_id, envelope, change_department(department_id, actor, version, change))
 
+    async def found(self, name: str, policy: str, *, at: datetime) -> DepartmentId:
+        """Create a department without a person who asks for it, for imports. Refused: as `create`, but Forbidden."""
+        must_be_policy(policy)
+        department = create_department(DepartmentId(uuid7()), name=name, policy=policy, at=at)
+
+        async def decide(work: Work) -> DepartmentAnswer:
+            work.add(department)
+            return DepartmentAnswer.of(department)
+
+        await self._desk.carry_out_beside(Command(), decide, claim_name(department.id, name))
+        return DepartmentId(department.id)
+
     async def ensure_triage(self, *, at: datetime) -> None:
         """Create the department for tickets that name none, unless it is there; marked, where its name is taken."""
         for name in (TRIAGE_NAME, f"{TRIAGE_NAME} (of this desk)"):
@@ -232,37 +242,3 @@ def must_be_policy(policy: str) -> None:
     """Refused: UnknownPolicy."""
     if policy not in POLICIES:
         raise UnknownPolicy(f"policy {policy!r} was given; one of these was expected: {', '.join(sorted(POLICIES))}")
-
-
-def claim_name(holder_id: UUID, name: str) -> Callable[[psycopg.AsyncConnection[Any]], Any]:
-    """Claims a department's name in the transaction that names it, and lets go of its former one."""
-    key = name_key(name)
-
-    async def claim(connection: psycopg.AsyncConnection[Any]) -> None:
-        await connection.execute("DELETE FROM unique_names WHERE scope = %s AND holder_id = %s", (_NAMES, holder_id))
-        cursor = await connection.execute(
-            "INSERT INTO unique_names (scope, key, holder_id) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-            (_NAMES, key, holder_id),
-        )
-        if cursor.rowcount == 0:
-            raise DepartmentNameTaken(f"a department is called {name!r} already; another name was expected")
-
-    return claim
-
-
-def claim_request_types(holder_id: UUID, names: Sequence[str]) -> Callable[[psycopg.AsyncConnection[Any]], Any]:
-    """Claims request types in the transaction that gives them to a department, and lets go of its former ones."""
-
-    async def claim(connection: psycopg.AsyncConnection[Any]) -> None:
-        await connection.execute(
-            "DELETE FROM unique_names WHERE scope = %s AND holder_id = %s", (_REQUEST_TYPES, holder_id)
-        )
-        for name in sorted(names, key=name_key):  # In one order, so that two who claim don't wait in a circle.
-            cursor = await connection.execute(
-                "INSERT INTO unique_names (scope, key, holder_id) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-                (_REQUEST_TYPES, name_key(name), holder_id),
-            )
-            if cursor.rowcount == 0:
-                raise RequestTypeTaken(f"request type {name!r} belongs to another department; take it away there first")
-
-    return claim

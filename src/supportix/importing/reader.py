@@ -9,7 +9,7 @@ import msgspec
 from supportix.importing.dates import Dates
 from supportix.importing.mapping import Mapping, Priority, TicketState
 from supportix.importing.report import DecisionCode, ImportRefused, ImportReport
-from supportix.importing.rows import BadRow, Progress, Row, rows_of
+from supportix.importing.rows import BadRow, Progress, Row, layout_of, rows_of
 
 HOPELESS_AFTER = 100
 MAX_CACHED_TEXTS = 100_000
@@ -51,7 +51,7 @@ def read_changes(
     """
     path = Path(path)
     report.source, report.mapping = path.name, mapping.name
-    rows = rows_of(path, mapping, progress)
+    rows = rows_of(path, layout_of(mapping), progress)
     parse: Callable[[Row], Change] = _Parser(mapping, report).change
     for row in rows:
         report.rows_read += 1

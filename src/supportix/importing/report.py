@@ -42,6 +42,9 @@ class DecisionCode(StrEnum):
     change_after_resolution = "change_after_resolution"
     kept_agent_on_transfer = "kept_agent_on_transfer"
     still_open = "still_open"
+    repeated_local_time = "repeated_local_time"
+    row_again = "row_again"
+    recorded_before = "recorded_before"
 
 
 MEANINGS: dict[DecisionCode, str] = {
@@ -71,6 +74,9 @@ MEANINGS: dict[DecisionCode, str] = {
     DecisionCode.change_after_resolution: "department, agent or priority changed after the resolution: ignored",
     DecisionCode.kept_agent_on_transfer: "the agent moved along to another department: unassigned and assigned again",
     DecisionCode.still_open: "a ticket isn't closed when the log ends: it stays in its last state",
+    DecisionCode.repeated_local_time: "the clock showed it twice: the first row is the first time, the next the second",
+    DecisionCode.row_again: "the same row stood in the file before: counted once",
+    DecisionCode.recorded_before: "recorded by an earlier import: passed over",
 }
 
 

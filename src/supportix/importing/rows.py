@@ -1,16 +1,16 @@
-"""The rows of a log file, CSV or JSON lines, gzipped or not: line numbers and the cells that the mapping asks for."""
+"""The rows of a log file, CSV or JSON lines, gzipped or not: line numbers and the cells that a layout asks for."""
 
 import csv
 import gzip
 import io
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import msgspec
 
-from supportix.importing.mapping import Columns, Mapping
+from supportix.importing.mapping import Mapping
 from supportix.importing.report import ImportRefused
 
 Progress = Callable[[int, int], None]
@@ -30,7 +30,7 @@ class BadRow(Exception):  # noqa: N818  # Never leaves the package: it becomes a
 
 
 class Row(NamedTuple):
-    """`cells` are stripped, in the order of `wanted_columns`, "" where there is no such column, and none where there is
+    """`cells` are stripped, in the order of the layout, "" where there is no such column, and none where there is
     a `problem`.
     """
 
@@ -39,20 +39,42 @@ class Row(NamedTuple):
     problem: str = ""
 
 
-def wanted_columns(columns: Columns) -> list[str | None]:
+class Layout(msgspec.Struct, frozen=True, kw_only=True):
+    """Which columns a file is read for. `wanted`: in which order, None where there is none to read. `named`: every
+    column that is looked for, and what for; in CSV the header must have it, unless it is among the `optional` ones.
+
+    `expecting` is who expects them, as messages say it.
+    """
+
+    expecting: str
+    wanted: tuple[str | None, ...]
+    named: dict[str, str]
+    optional: frozenset[str] = frozenset()
+    encoding: str = "utf-8"
+    delimiter: str = ","
+
+
+def layout_of(mapping: Mapping) -> Layout:
     """The eleven columns with a meaning of their own, None where the mapping has none, then those of the texts."""
+    columns = mapping.columns
     meaning = ("ticket", "changed_at", "state", "opened_at", "sequence", "reopen_count")
     people = ("department", "agent", "requester", "channel", "priority")
     single: list[str | None] = [getattr(columns, key) for key in meaning + people]
-    return [*single, *dict.fromkeys((*columns.subject, *columns.tags, *columns.description.values()))]
+    return Layout(
+        expecting=f"the mapping {mapping.name!r}",
+        wanted=(*single, *dict.fromkeys((*columns.subject, *columns.tags, *columns.description.values()))),
+        named=columns.named(),
+        encoding=mapping.encoding,
+        delimiter=mapping.delimiter,
+    )
 
 
-def rows_of(path: Path, mapping: Mapping, progress: Progress | None = None) -> Iterator[Row]:
+def rows_of(path: Path, layout: Layout, progress: Progress | None = None) -> Iterator[Row]:
     """Raises `ImportRefused` where the file can't be opened, lacks a column, or is damaged on the way."""
     try:
         with path.open("rb") as raw:
             total = path.stat().st_size
-            rows = _rows(raw, path, mapping)
+            rows = _rows(raw, path, layout)
             for number, row in enumerate(rows, start=1):
                 yield row
                 if progress and number % PROGRESS_EVERY_ROWS == 0:
@@ -62,20 +84,20 @@ def rows_of(path: Path, mapping: Mapping, progress: Progress | None = None) -> I
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ImportRefused(f"{path.name}: damaged or cut off gzip file: {error}") from error
     except UnicodeError as error:
-        raise ImportRefused(f"{path.name}: isn't {mapping.encoding} text: {error}") from error
+        raise ImportRefused(f"{path.name}: isn't {layout.encoding} text: {error}") from error
     except OSError as error:
         raise ImportRefused(f"{path.name}: can't be read: {error.strerror or error}") from error
 
 
-def _rows(raw: BinaryIO, path: Path, mapping: Mapping) -> Iterator[Row]:
+def _rows(raw: BinaryIO, path: Path, layout: Layout) -> Iterator[Row]:
     packed = raw.read(2) == GZIP_MAGIC
     raw.seek(0)
     stream: BinaryIO = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]
-    encoding = "utf-8-sig" if mapping.encoding.lower() in ("utf-8", "utf8") else mapping.encoding
+    encoding = "utf-8-sig" if layout.encoding.lower() in ("utf-8", "utf8") else layout.encoding
     suffix = Path(path.name.lower().removesuffix(".gz")).suffix
     rows = _json_rows if suffix in JSON_LINES else _csv_rows
     with io.TextIOWrapper(stream, encoding, errors="surrogateescape", newline="") as text:
-        yield from rows(_Lines(text, mapping.encoding), path, mapping)
+        yield from rows(_Lines(text, layout.encoding), path, layout)
 
 
 class _Lines:
@@ -107,12 +129,12 @@ def _is_text(line: str) -> bool:
     return True
 
 
-def _csv_rows(lines: _Lines, path: Path, mapping: Mapping) -> Iterator[Row]:
-    reader = csv.reader(lines, delimiter=mapping.delimiter, strict=True)
-    header = _header(reader, lines, path, mapping)
+def _csv_rows(lines: _Lines, path: Path, layout: Layout) -> Iterator[Row]:
+    reader = csv.reader(lines, delimiter=layout.delimiter, strict=True)
+    header = _header(reader, lines, path, layout)
     width, before = len(header), reader.line_num
-    # A column that the mapping doesn't name is read from an empty cell that is put behind the row.
-    positions = [width if column is None else header.index(column) for column in wanted_columns(mapping.columns)]
+    # A column that isn't there is read from an empty cell that is put behind the row.
+    positions = [header.index(column) if column in header else width for column in layout.wanted]
     while True:
         line = before + 1
         row: list[str] = []
@@ -133,7 +155,7 @@ def _csv_rows(lines: _Lines, path: Path, mapping: Mapping) -> Iterator[Row]:
             yield Row(line, [row[position].strip() for position in positions])
 
 
-def _header(reader: Iterator[list[str]], lines: _Lines, path: Path, mapping: Mapping) -> list[str]:
+def _header(reader: Iterator[list[str]], lines: _Lines, path: Path, layout: Layout) -> list[str]:
     try:
         header = [column.strip() for column in next(reader, [])]
     except csv.Error as error:
@@ -141,14 +163,15 @@ def _header(reader: Iterator[list[str]], lines: _Lines, path: Path, mapping: Map
     if lines.bad:
         raise ImportRefused(f"{path.name}: the header {lines.problem(1, max(lines.bad))}")
     if not any(header):
-        raise ImportRefused(f"{path.name}: is empty; expected a header with {_listed(mapping.columns.named())}")
-    missing = {column: key for column, key in mapping.columns.named().items() if column not in header}
+        raise ImportRefused(f"{path.name}: is empty; expected a header with {_listed(layout.named)}")
+    sought = [column for column in layout.named if column not in layout.optional]
+    missing = {column: layout.named[column] for column in sought if column not in header}
     if missing:
         raise ImportRefused(
-            f"{path.name}: the mapping {mapping.name!r} expects columns that aren't there: {_with_purpose(missing)}; "
-            f"the file has {_listed(sorted(header)[:MAX_SHOWN_COLUMNS])} (delimiter {mapping.delimiter!r})"
+            f"{path.name}: {layout.expecting} expects columns that aren't there: {_with_purpose(missing)}; "
+            f"the file has {_listed(sorted(header)[:MAX_SHOWN_COLUMNS])} (delimiter {layout.delimiter!r})"
         )
-    twice = [column for column in mapping.columns.named() if header.count(column) > 1]
+    twice = [column for column in layout.named if header.count(column) > 1]
     if twice:
         raise ImportRefused(f"{path.name}: the header holds {_listed(twice)} more than once")
     return header
@@ -162,11 +185,11 @@ def _listed(columns: list[str] | dict[str, str]) -> str:
     return ", ".join(map(repr, columns))
 
 
-def _json_rows(lines: _Lines, path: Path, mapping: Mapping) -> Iterator[Row]:
+def _json_rows(lines: _Lines, path: Path, layout: Layout) -> Iterator[Row]:
     """One JSON object on each line. A key may be absent or null in a row, except those of ticket, time and state; a key
     of the mapping that is in no row at all is taken as a mistake of the mapping, as a missing column of a CSV is.
     """
-    wanted, named = wanted_columns(mapping.columns), mapping.columns.named()
+    wanted, named = layout.wanted, layout.named
     unseen, number, usable = dict(named), 0, False
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -183,7 +206,7 @@ def _json_rows(lines: _Lines, path: Path, mapping: Mapping) -> Iterator[Row]:
         raise ImportRefused(f"{path.name}: is empty; expected one JSON object on each line")
     if unseen and usable:
         raise ImportRefused(
-            f"{path.name}: the mapping {mapping.name!r} expects keys that no line has: {_with_purpose(unseen)}; "
+            f"{path.name}: {layout.expecting} expects keys that no line has: {_with_purpose(unseen)}; "
             "take them out of the mapping if the file is right"
         )
 
@@ -196,7 +219,7 @@ def _json_object(line: str) -> tuple[dict[str, object], str]:
         return {}, f"expected one JSON object on the line: {error}"
 
 
-def _json_row(number: int, fields: dict[str, object], wanted: list[str | None], named: dict[str, str]) -> Row:
+def _json_row(number: int, fields: dict[str, object], wanted: Sequence[str | None], named: dict[str, str]) -> Row:
     cells: list[str] = []
     for column in wanted:
         value = _ABSENT if column is None else _value_at(fields, column)

@@ -12,7 +12,8 @@ from uuid import UUID
 import msgspec
 
 from supportix.bootstrap import Core
-from supportix.commands.departments import claim_name, must_be_policy
+from supportix.commands.department_names import claim_name
+from supportix.commands.departments import must_be_policy
 from supportix.commands.numbers import reserve_numbers
 from supportix.domain.department import DepartmentNameTaken
 from supportix.identity.imported import ImportedPerson, add_imported

@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
+from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import BigInteger, DateTime, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -14,6 +16,15 @@ from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, fetch
 from supportix.projections.traffic_history import QUARTER, TrafficHistory, quarter_of, traffic_history
 
 _MOMENT = DateTime(timezone=True)
+
+
+_OWN_SINCE = """
+SELECT coalesce((SELECT position FROM checkpoints WHERE name = %s), 0), own.department_id, own.since
+FROM (VALUES (1)) AS always LEFT JOIN (
+    SELECT department_id, min(quarter) AS since FROM read_model.traffic_history
+    WHERE arrivals > past_arrivals OR assignments > 0 GROUP BY department_id
+) AS own ON true
+"""
 
 
 class TrafficStep(StrEnum):
@@ -108,17 +119,26 @@ def _hours(begin: datetime, zone: ZoneInfo) -> Iterator[datetime]:
 def _days(begin: datetime, zone: ZoneInfo) -> Iterator[datetime]:
     """Local midnights; the moment of the change where the clock skips midnight, the first where it comes twice."""
     day = begin.astimezone(zone).date()
-    if _midnight(day, zone) < begin:
+    if midnight_of(day, zone) < begin:
         day += timedelta(days=1)
     while True:
-        yield _midnight(day, zone)
+        yield midnight_of(day, zone)
         day += timedelta(days=1)
 
 
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
+def midnight_of(day: date, zone: ZoneInfo) -> datetime:
+    """When the day begins in that zone, in UTC."""
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def _counts(edges: Sequence[datetime], number: int, found: _Found | None) -> TrafficCounts:
     counts = dict.fromkeys(COUNTED, 0) if found is None else {name: getattr(found, name) for name in COUNTED}
     return TrafficCounts(begin=edges[number - 1], end=edges[number], **counts)
+
+
+async def own_traffic_since(pool: AsyncConnectionPool[Any]) -> AsOf[dict[UUID, datetime]]:
+    """The first quarter hour in which this desk itself counted something for each department."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(_OWN_SINCE, (TrafficHistory.name,))
+        rows = await cursor.fetchall()
+    return AsOf(rows[0][0], {row[1]: row[2] for row in rows if row[1] is not None})
