@@ -373,6 +373,59 @@ def test_an_import_says_first_how_much_was_refused(database_url: str, tmp_path: 
     assert "no mapping" in cli.refuses("import", str(tmp_path / "log.csv"), "--mapping", "none", "--mode", "recorded")
 
 
+def test_a_past_of_traffic_is_imported_and_shown(database_url: str, tmp_path: Path) -> None:
+    cli = Cli(database_url, tmp_path)
+    past, report = tmp_path / "past.csv", tmp_path / "report.json"
+    past.write_text("department,begin,arrivals\nSales,2026-03-29T00:00,8\nSales,2026-03-29T02:00,4\nSales,x,4\n")
+    arguments = ("traffic", "import", str(past), "--step", "1h", "--time-zone", "Europe/Lisbon")
+    refused = cli.run(*arguments)
+    assert refused.exit_code == 2
+    assert "line 2: no department is called 'Sales'; create it first, or let --create-departments" in refused.stderr
+
+    shown = cli.shows(*arguments, "--create-departments", "--report", str(report))
+    assert shown.startswith("1 of 3 rows were refused (33.33%).\n12 arrivals in 2 steps of 1 departments were recorded")
+    assert "Created: Sales." in shown
+    assert "4\tbegin 'x': a time such as" in shown
+    assert json.loads(report.read_text())["report"]["refused"][0]["line"] == 4
+    assert "0 arrivals in 0 steps" in cli.shows(*arguments)
+    project_all(database_url)
+
+    day = ("--since", "2026-03-29", "--until", "2026-03-30", "--step", "1h", "--time-zone", "Europe/Lisbon")
+    lines = cli.shows("traffic", "show", "--department", "sales", *day).splitlines()
+    assert lines[0] == "#\tTraffic of Sales, 1h in Europe/Lisbon"
+    assert [line.split("\t")[:2] for line in lines[2:5]] == [
+        ["2026-03-29 00:00+00:00", "8"],
+        ["2026-03-29 02:00+01:00", "4"],
+        ["2026-03-29 03:00+01:00", "0"],
+    ]
+    assert len(lines) == 2 + 23
+    (whole,) = cli.shows("traffic", "show", *day[:4], "--step", "1d", "--json").splitlines()
+    assert json.loads(whole)["arrivals"] == json.loads(whole)["past_arrivals"] == 12
+    assert len(cli.shows("traffic", "show").splitlines()) == 2 + 48
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--department", "Nobody"), "the name or the id of a department was expected"),
+        (("--since", "yesterday"), "a time such as 2026-03-02T09:30 was expected"),
+        (("--since", "2026-03-02", "--until", "2026-03-01"), "a span of up to 10,000 steps was expected"),
+        (("--since", "1999-03-02"), "a span of up to 10,000 steps was expected"),
+        (("--time-zone", "localtime"), "a name such as Europe/Lisbon was expected"),
+    ],
+)
+def test_traffic_that_can_not_be_shown(cli: Cli, arguments: tuple[str, ...], why: str) -> None:
+    assert why in cli.refuses("traffic", "show", *arguments)
+
+
+def project_all(database_url: str) -> None:
+    async def project() -> None:
+        async with open_core(Settings(database_url=database_url)) as core:
+            await catch_up(await a_runner(core))
+
+    asyncio.run(project())
+
+
 def test_the_audit_proves_the_history(cli: Cli) -> None:
     report = json.loads(cli.shows("audit", "--json"))
     assert report["found"] == 0

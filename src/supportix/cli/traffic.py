@@ -26,7 +26,9 @@ SHOWN_STEPS = 48
 MOST_STEPS = 10_000
 HEADINGS = ("begin", "arrivals", "assignments", "resolutions", "abandonments", "handled", "handle seconds")
 
-step_option = click.option("--step", type=click.Choice(STEPS), default="15m", show_default=True)
+step_option = click.option(
+    "--step", type=click.Choice(STEPS), default="15m", show_default=True, help="How long each row counts."
+)
 
 
 @click.group()
