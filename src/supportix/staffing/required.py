@@ -26,21 +26,26 @@ class Bound(StrEnum):
 
     TARGET = "target"
     OCCUPANCY = "occupancy"
+    WORK = "work"
+    """Tickets: that all of it is done, with agents as busy as they may be."""
     NOTHING = "nothing"
 
 
 class Need(msgspec.Struct, frozen=True, kw_only=True):
-    """Agents for one interval: `raw` at work, `scheduled` on shift; and what is expected with `raw`."""
+    """Agents for one interval: `raw` at work, `scheduled` on shift; and what is expected with `raw`.
+
+    None: not told for tickets, or due only after the horizon.
+    """
 
     raw: int
     scheduled: int
-    service_level: float
+    service_level: float | None
     occupancy: float
-    p_wait: float
-    abandonment: float
-    mean_wait_seconds: float
     bound_by: Bound
-    square_root: float
+    p_wait: float | None = None
+    abandonment: float | None = None
+    mean_wait_seconds: float | None = None
+    square_root: float | None = None
     """What the square-root rule says in the place of `raw`: a check, that leaves out occupancy and patience."""
 
 

@@ -24,8 +24,8 @@ class Kind(StrEnum):
 class Work(msgspec.Struct, frozen=True, kw_only=True):
     """What a contact asks of an agent.
 
-    `concurrency`: how many an agent has at the same time. Each of them then takes `handle_growth` longer for every other
-    one, as a share of `handle_seconds`; 0 where `handle_seconds` was measured with that many at a time.
+    `concurrency`: how many an agent has at the same time. Each of them takes `handle_growth` longer for every other one
+    then, as a share of `handle_seconds`; 0 where `handle_seconds` was measured with that many at a time.
     `shrinkage`: the share of a shift in which an agent is away from work (breaks, training, illness).
     `max_occupancy`: the share of the time at work in which an agent may be busy; 1 sets no limit.
     """
@@ -120,7 +120,7 @@ class Arrivals(msgspec.Struct, frozen=True, kw_only=True):
         above = [each for each in known if each[0] >= level]
         if not (below and above):
             told = ", ".join(f"{each:g}" for each, _ in known) or "none"
-            raise ArrivalsInvalid(f"quantile {level:g} was asked for; one between the levels known was expected: {told}")
+            raise ArrivalsInvalid(f"quantile {level:g} was asked for; one between those known was expected: {told}")
         (low, lower), (high, upper) = below[-1], above[0]
         part = 0.0 if low == high else (_normal(level) - _normal(low)) / (_normal(high) - _normal(low))
         return tuple(one + part * (other - one) for one, other in zip(lower, upper, strict=True))
