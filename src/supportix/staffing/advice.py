@@ -114,7 +114,8 @@ def _too_many(plan: Plan, gap: Gap, now: Sequence[float | None]) -> Advice | Non
     department = plan.department
     fewer = plan.expected(_changed(plan, gap, -gap.agents))
     without, with_it = plan.share(now, gap.begin, gap.end), plan.share(fewer, gap.begin, gap.end)
-    if with_it < department.target.share:
+    everywhere = plan.share(fewer, 0, len(fewer)), plan.share(now, 0, len(now))
+    if with_it < department.target.share or everywhere[0] < min(department.target.share, everywhere[1]):
         return None
     begin, end = plan.arrivals.moment(gap.begin), plan.arrivals.moment(gap.end)
     return Advice(
