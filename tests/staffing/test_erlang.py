@@ -161,7 +161,7 @@ def test_queues_played_out_agree_with_the_formulas(agents: int, load: float, pat
     )
     found = bands(replication)
     assert found["service_level"].half < 0.035, "a wide band would agree with anything"
-    assert found["mean_wait_seconds"].half < max(2.5, 0.2 * said.mean_wait_seconds)
+    assert found["mean_wait_seconds"].half < max(2.5, 0.25 * said.mean_wait_seconds)
     for name, band in found.items():
         assert band.holds(getattr(said, name)), f"{name}: {getattr(said, name)} isn't within {band}"
 

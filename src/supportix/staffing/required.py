@@ -95,7 +95,7 @@ def performance(agents: float, arrivals: float, interval_seconds: float, work: W
         return low
     high = _places(lower + 1, load=load, work=work, target=target)
     one, other = msgspec.structs.asdict(low), msgspec.structs.asdict(high)
-    return Performance(**{name: one[name] + part * (other[name] - one[name]) for name in one})
+    return Performance(**{name: one[name] * (1 - part) + other[name] * part for name in one})
 
 
 def scheduled_for(raw: float, work: Work) -> int:
