@@ -17,8 +17,8 @@ from supportix.staffing.work import Arrivals, StaffInvalid, Work, must_be_staff
 Floats = NDArray[np.float64]
 
 STEPS_A_HANDLE_TIME = 2
-MOST_STEPS = 16
-"""An interval is cut into parts of half a handle time, but no more than these."""
+FEWEST_STEPS, MOST_STEPS = 2, 16
+"""An interval is cut into parts of half a handle time, within these bounds."""
 _ROUNDING = 1e-9
 
 
@@ -75,6 +75,9 @@ def _flow(
     come, gone = np.zeros(count), np.zeros(count)
     seen = [(start.waiting + come, waiting, gone)]
     for interval, room in enumerate(places):
+        present = waiting + held
+        held = np.maximum(held, np.minimum(room, present))
+        waiting = present - held
         for _ in range(parts):
             new = rates[interval] if dice is None else dice.poisson(rates[interval])
             mean = np.minimum(held, room) * ends_per_place
@@ -120,7 +123,7 @@ def _at(curves: Floats, moments: Sequence[float]) -> Floats:
 
 
 def _parts(step_seconds: float, handle_seconds: float) -> int:
-    return min(MOST_STEPS, max(1, ceil(step_seconds * STEPS_A_HANDLE_TIME / handle_seconds)))
+    return min(MOST_STEPS, max(FEWEST_STEPS, ceil(step_seconds * STEPS_A_HANDLE_TIME / handle_seconds)))
 
 
 def _rates(arrivals: Arrivals, parts: int, dice: np.random.Generator | None, count: int) -> Floats:
