@@ -1,5 +1,6 @@
 """Erlang B, C and A: published values, what has to hold for any queue, and queues played out event by event."""
 
+from itertools import pairwise
 from math import inf, isclose
 
 import pytest
@@ -128,7 +129,7 @@ def test_one_agent_more_serves_better_and_one_caller_more_worse(
 @given(agents=AGENTS, load=LOADS, handle=SECONDS, patience=SECONDS, within=SECONDS)
 def test_more_time_serves_more_in_time(agents: int, load: float, handle: float, patience: float, within: float):
     shares = [erlang_a(agents, load, handle, patience, within * each).service_level for each in (0, 0.5, 1, 2)]
-    assert all(less <= more + 1e-9 for less, more in zip(shares, shares[1:], strict=False))
+    assert all(less <= more + 1e-9 for less, more in pairwise(shares))
 
 
 @pytest.mark.parametrize("patience", [0.01, 60, 3_600, 1e8])

@@ -28,7 +28,9 @@ def test_many_exponential_times_are_told_by_their_buckets():
 
 
 def test_what_takes_always_the_same_has_hardly_a_spread():
-    seen = handle_times(EDGES, {bisect_right(EDGES, 600) - 1: 1_000}, DEFAULT, count=1_000, total_seconds=600_000, weight=0)
+    seen = handle_times(
+        EDGES, {bisect_right(EDGES, 600) - 1: 1_000}, DEFAULT, count=1_000, total_seconds=600_000, weight=0
+    )
     assert seen.variation < 0.12, "no wider than the bucket"
     assert 512 <= seen.quantile(0.01) < seen.quantile(0.99) <= 724
 

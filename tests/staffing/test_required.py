@@ -101,7 +101,14 @@ def test_between_whole_agents_what_is_expected_lies_between():
 
 
 def test_shrinkage_of_no_rounding_error_asks_for_no_person():
-    assert [scheduled_for(7 * each, Work(handle_seconds=1, shrinkage=0.3)) for each in range(6)] == [0, 10, 20, 30, 40, 50]
+    assert [scheduled_for(7 * each, Work(handle_seconds=1, shrinkage=0.3)) for each in range(6)] == [
+        0,
+        10,
+        20,
+        30,
+        40,
+        50,
+    ]
 
 
 def expected(mean: tuple[float, ...], **quantiles: tuple[float, ...]) -> Arrivals:

@@ -1,6 +1,6 @@
 """What a supervisor is advised to do about gaps in staffing: who is missing or left over when, and why.
 
-Each advice is taken alone: as if it were followed, and no other.
+Each advice is about how things are if those before it in time are followed: what they prevent asks for nobody again.
 """
 
 from collections.abc import Iterable, Sequence
@@ -74,22 +74,29 @@ def advise(plan: Plan, spares: Iterable[Spare] = ()) -> tuple[Advice, ...]:
     """
     helpers = [each for each in spares if each.department_id in plan.department.compatible_ids]
     gaps = plan.gaps
-    if not gaps:
-        return ()
-    now = plan.expected(plan.on_shift)
-    found = (
-        _too_few(plan, gap, now, helpers) if gap.kind is GapKind.MISSING else _too_many(plan, gap, now) for gap in gaps
-    )
-    return tuple(each for each in found if each is not None)
+    staff = list(plan.on_shift)
+    now = plan.expected(staff) if gaps else ()
+    found = []
+    for gap in gaps:
+        by = gap.agents if gap.kind is GapKind.MISSING else -gap.agents
+        changed = [max(0.0, each + by) if gap.begin <= number < gap.end else each for number, each in enumerate(staff)]
+        then = plan.expected(changed)
+        advice = (_too_few if by > 0 else _too_many)(plan, gap, now, then, helpers)
+        if advice is not None:
+            found.append(advice)
+            staff, now = changed, then
+    return tuple(found)
 
 
-def _too_few(plan: Plan, gap: Gap, now: Sequence[float | None], helpers: Sequence[Spare]) -> Advice | None:
+Levels = Sequence[float | None]
+
+
+def _too_few(plan: Plan, gap: Gap, now: Levels, then: Levels, helpers: Sequence[Spare]) -> Advice | None:
     department = plan.department
-    without = plan.share(now, gap.begin, gap.end)
+    without, with_them = (plan.share(each, gap.begin, gap.end) for each in (now, then))
     is_busy = any(each.bound_by is Bound.OCCUPANCY for each in plan.needs[gap.begin : gap.end])
     if without >= department.target.share and not is_busy:
         return None
-    with_them = plan.share(plan.expected(_changed(plan, gap, gap.agents)), gap.begin, gap.end)
     begin, end = plan.arrivals.moment(gap.begin), plan.arrivals.moment(gap.end)
     able = [(each.throughout(begin, end), each) for each in helpers]
     most, helper = max(able, key=lambda each: (each[0], -each[1].department_id.int), default=(0, None))
@@ -110,12 +117,11 @@ def _too_few(plan: Plan, gap: Gap, now: Sequence[float | None], helpers: Sequenc
     )
 
 
-def _too_many(plan: Plan, gap: Gap, now: Sequence[float | None]) -> Advice | None:
-    department = plan.department
-    fewer = plan.expected(_changed(plan, gap, -gap.agents))
-    without, with_it = plan.share(now, gap.begin, gap.end), plan.share(fewer, gap.begin, gap.end)
-    everywhere = plan.share(fewer, 0, len(fewer)), plan.share(now, 0, len(now))
-    if with_it < department.target.share or everywhere[0] < min(department.target.share, everywhere[1]):
+def _too_many(plan: Plan, gap: Gap, now: Levels, then: Levels, _: Sequence[Spare]) -> Advice | None:
+    department, goal = plan.department, plan.department.target.share
+    without, with_it = (plan.share(each, gap.begin, gap.end) for each in (now, then))
+    before, after = (plan.share(each, 0, len(each)) for each in (now, then))
+    if with_it < goal or after < min(goal, before):
         return None
     begin, end = plan.arrivals.moment(gap.begin), plan.arrivals.moment(gap.end)
     return Advice(
@@ -134,10 +140,6 @@ def _too_many(plan: Plan, gap: Gap, now: Sequence[float | None]) -> Advice | Non
             f"{percent(without)} expected as planned, {percent(with_it)} with {gap.agents} fewer."
         ),
     )
-
-
-def _changed(plan: Plan, gap: Gap, by: int) -> list[float]:
-    return [max(0.0, each + by) if gap.begin <= number < gap.end else each for number, each in enumerate(plan.on_shift)]
 
 
 def _or_merge(gap: Gap, helper: Spare | None, most: int) -> str:

@@ -3,7 +3,7 @@
 First the evenest pace at which the target's share of each interval's tickets is taken when it is due, and the rest a
 day later, as if all came as expected; from it the level of each shift, at which agents are as busy as they may be.
 Then chance: on random paths, served first come, first served, it is looked at which share is taken in time, and agents
-are added to the shifts in which most come too late, until the target's share is.
+are added to the shifts in which most come too late, until the target's share is in each.
 """
 
 from bisect import bisect_right
@@ -14,14 +14,13 @@ from math import ceil
 import msgspec
 import numpy as np
 
-from supportix.staffing.deadlines import blocks, due, even_pace
-from supportix.staffing.flow import Flow, Start, fluid, paths, share_within
+from supportix.staffing.deadlines import blocks, even_pace
+from supportix.staffing.flow import Start, fluid, paths
+from supportix.staffing.horizon import DAY_SECONDS, Horizon, came, horizon_of, judged, too_late
 from supportix.staffing.required import Bound, Need, scheduled_for
 from supportix.staffing.work import HOUR, Arrivals, ArrivalsInvalid, Target, Work, must_be_staff
 
 SHIFT_SECONDS = 4 * HOUR
-DAY_SECONDS = 24 * HOUR
-WEEK_SECONDS = 7 * DAY_SECONDS
 PATHS = 100
 MOST_LOOKS = 40
 """So often agents are added, then it is left as it is and told."""
@@ -36,17 +35,6 @@ class TicketNeeds(msgspec.Struct, frozen=True, kw_only=True):
     """Of all tickets of the horizon, taken in time."""
     reachable: float
     """The same with any number of agents: below 1 where tickets come while closed and the clock runs on."""
-
-
-class _Horizon(msgspec.Struct, frozen=True, kw_only=True):
-    """The time that is asked for, and so much more, like the days before, that its last tickets are due within it."""
-
-    order: tuple[int, ...]
-    """Which interval of those asked for each one is, or is like."""
-    asked: int
-    arrivals: Arrivals
-    opening: tuple[bool, ...]
-    due: tuple[float, ...]
 
 
 def agents_for_tickets(
@@ -66,25 +54,24 @@ def agents_for_tickets(
     Refused: WorkInvalid, TargetInvalid, ArrivalsInvalid, StaffInvalid.
     """
     _must_be_sound(arrivals, work, target, opening, shift_seconds)
-    horizon = _horizon(arrivals, target, opening, level)
+    horizon = horizon_of(arrivals, target, opening, level)
     start = Start(waiting=waiting)
     shifts = blocks(horizon.opening, max(1, round(shift_seconds / arrivals.step_seconds)))
     levels = _levels(horizon, shifts, work, target, waiting)
 
     def shares(raw: Sequence[float]) -> tuple[tuple[float | None, ...], float]:
         flow = paths(horizon.arrivals, raw, work, start, count=PATHS, seed=seed)
-        return _judged(flow, horizon)
+        return judged(flow, horizon)
 
     at_best, reachable = shares([_plenty(horizon, work, waiting) if each else 0.0 for each in horizon.opening])
-    goal = target.share if reachable >= target.share else target.share * reachable
     added: set[int] = set()
     each_share, share = shares(_spread(levels, shifts, horizon))
     for _ in range(MOST_LOOKS):
-        late = _avoidably_late(each_share, at_best, shifts, horizon)
-        if share >= goal or not max(late, default=0.0):
+        late = too_late(each_share, at_best, shifts, horizon, target)
+        if not any(late):
             break
-        for shift in (number for number, count in enumerate(late) if count >= max(late) / 2):
-            levels[shift] += max(1, round((goal - share) * levels[shift] / 2))
+        for shift in (number for number, count in enumerate(late) if count and count >= max(late) / 2):
+            levels[shift] += max(1, round(late[shift] / came(horizon, shifts, shift) * levels[shift] / 2))
             added.update(shifts[shift])
         each_share, share = shares(_spread(levels, shifts, horizon))
     raw = _spread(levels, shifts, horizon)
@@ -109,34 +96,12 @@ def expected_share(
     """
     _must_be_sound(arrivals, work, target, opening, SHIFT_SECONDS)
     must_be_staff(at_work, len(arrivals.mean))
-    horizon = _horizon(arrivals, target, opening, level=None)
+    horizon = horizon_of(arrivals, target, opening, level=None)
     still = [at_work[number] for number in horizon.order]
-    return _judged(paths(horizon.arrivals, still, work, Start(waiting=waiting), count=PATHS, seed=seed), horizon)
+    return judged(paths(horizon.arrivals, still, work, Start(waiting=waiting), count=PATHS, seed=seed), horizon)
 
 
-def _horizon(arrivals: Arrivals, target: Target, opening: Sequence[bool] | None, level: float | None) -> _Horizon:
-    asked, step = len(arrivals.mean), arrivals.step_seconds
-    is_open = tuple(opening) if opening is not None else (True,) * asked
-    period = max(1, round((WEEK_SECONDS if asked * step >= WEEK_SECONDS else DAY_SECONDS) / step))
-    period = min(period, asked)
-    more = ceil((target.within_seconds + DAY_SECONDS) / step)
-    if target.opening_hours_only:
-        more = ceil(more * asked / max(1, sum(is_open)))
-    order = [*range(asked), *(asked - period + number % period for number in range(more))]
-    quantiles = {} if level is not None else arrivals.quantiles
-    longer = Arrivals(
-        begin=arrivals.begin,
-        step_seconds=step,
-        mean=tuple(arrivals.at_level(level)[number] for number in order),
-        quantiles={name: tuple(values[number] for number in order) for name, values in quantiles.items()},
-    )
-    still_open = tuple(is_open[number] for number in order)
-    return _Horizon(
-        order=tuple(order), asked=asked, arrivals=longer, opening=still_open, due=due(still_open, step, target)
-    )
-
-
-def _levels(horizon: _Horizon, shifts: Sequence[range], work: Work, target: Target, waiting: float) -> list[int]:
+def _levels(horizon: Horizon, shifts: Sequence[range], work: Work, target: Target, waiting: float) -> list[int]:
     """Agents of each shift by the even pace, at the occupancy that is allowed."""
     step = horizon.arrivals.step_seconds
     works_off = work.per_agent_hour * step / HOUR * work.max_occupancy
@@ -144,14 +109,14 @@ def _levels(horizon: _Horizon, shifts: Sequence[range], work: Work, target: Targ
     if not clock:
         return []
     needed = _needed(horizon, clock, target, waiting, ceil(DAY_SECONDS / step))
-    came = [*accumulate(horizon.arrivals.mean, initial=waiting)]
-    released = [0.0, *(came[number + 1] for number in clock)]
+    so_far = [*accumulate(horizon.arrivals.mean, initial=waiting)]
+    released = [0.0, *(so_far[number + 1] for number in clock)]
     needed[-1] = released[-1] = max(needed[-1], released[-1])
     pace = dict(zip(clock, even_pace(released, needed), strict=True))
     return [ceil(sum(pace[each] for each in block) / len(block) / works_off - _ROUNDING) for block in shifts]
 
 
-def _needed(horizon: _Horizon, clock: Sequence[int], target: Target, waiting: float, day: int) -> list[float]:
+def _needed(horizon: Horizon, clock: Sequence[int], target: Target, waiting: float, day: int) -> list[float]:
     """How many tickets are due at the end of each open interval, cumulative, 0 first.
 
     Those of an interval are due when the first of them is, but not before the end of the first open interval; of what
@@ -176,17 +141,7 @@ def _last_open_before(until: float, clock: Sequence[int]) -> int:
     return bisect_right(clock, until - 1 + _ROUNDING)
 
 
-def _judged(flow: Flow, horizon: _Horizon) -> tuple[tuple[float | None, ...], float]:
-    """The shares within the time that is asked for."""
-    each, _ = share_within(flow, horizon.due)
-    asked = each[: horizon.asked]
-    weights = [mean for mean, share in zip(horizon.arrivals.mean, asked, strict=False) if share is not None]
-    known = [share for share in asked if share is not None]
-    total = sum(weights)
-    return asked, sum(w * s for w, s in zip(weights, known, strict=True)) / total if total else 1.0
-
-
-def _spread(levels: Sequence[int], shifts: Sequence[range], horizon: _Horizon) -> list[float]:
+def _spread(levels: Sequence[int], shifts: Sequence[range], horizon: Horizon) -> list[float]:
     at_work = [0.0] * len(horizon.opening)
     for each, block in zip(levels, shifts, strict=True):
         for number in block:
@@ -194,28 +149,15 @@ def _spread(levels: Sequence[int], shifts: Sequence[range], horizon: _Horizon) -
     return at_work
 
 
-def _plenty(horizon: _Horizon, work: Work, waiting: float) -> float:
+def _plenty(horizon: Horizon, work: Work, waiting: float) -> float:
     """Agents with whom hardly a ticket waits that comes while open, and none for long that came before."""
     busiest = max(horizon.arrivals.mean, default=0.0)
     all_at_once = waiting + sum(horizon.arrivals.mean)
     return 1 + (10 * work.load(busiest, horizon.arrivals.step_seconds) + all_at_once) / work.concurrency
 
 
-def _avoidably_late(
-    shares: Sequence[float | None], at_best: Sequence[float | None], shifts: Sequence[range], horizon: _Horizon
-) -> list[float]:
-    """How many tickets are taken late that come in each shift or since the one before, beyond those always late."""
-    late = [0.0] * len(shifts)
-    ends = [block.stop for block in shifts]
-    for number, (share, best) in enumerate(zip(shares, at_best, strict=True)):
-        place = bisect_right(ends, number)
-        if place < len(shifts) and share is not None and best is not None:
-            late[place] += horizon.arrivals.mean[number] * max(0.0, best - share)
-    return late
-
-
 def _needs(
-    horizon: _Horizon,
+    horizon: Horizon,
     raw: Sequence[float],
     shares: Sequence[float | None],
     by_target: set[int],
