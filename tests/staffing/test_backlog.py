@@ -32,6 +32,12 @@ def test_a_desk_that_holds_nothing_yet_takes_as_much_as_it_has_places():
     assert told.fluid[0] == pytest.approx(30 - 20 - 2, abs=0.5), "20 places, and about 2 that are freed in the hour"
 
 
+def test_what_an_agent_holds_stays_with_it_overnight_and_rests():
+    """Five held and 20 waiting; after a night without agents, 5 an hour are ended, and as many taken."""
+    told = queue_forecast(hourly([0, 0, 0]), [5, 0, 5], Work(handle_seconds=HOUR), waiting=20, in_work=5)
+    assert told.fluid == pytest.approx([15, 15, 10])
+
+
 def test_without_agents_everything_waits():
     told = queue_forecast(hourly([5, 5]), [0, 0], Work(handle_seconds=600), waiting=3)
     assert told.fluid == pytest.approx([8, 13])

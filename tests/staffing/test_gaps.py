@@ -36,6 +36,11 @@ def test_a_shift_that_ends_at_half_past_counts_for_half_of_the_hour():
     assert on_shift([half], MONDAY + timedelta(hours=9), 900, 4) == (1, 1, 0, 0)
 
 
+def test_a_quarter_counts_for_who_is_there_in_the_middle_of_it():
+    late = Schedule(shifts=(Shift(0, 9 * 60 + 5, 9 * 60 + 20),))
+    assert on_shift([late], MONDAY + timedelta(hours=9), 900, 3) == (1, 0, 0)
+
+
 def test_leave_isnt_counted():
     away = Schedule(leave=(Leave(begin=MONDAY + timedelta(hours=1), end=MONDAY + timedelta(hours=3)),))
     assert on_shift([away, ALWAYS], MONDAY, HOUR, 4) == (2, 1, 1, 2)

@@ -68,6 +68,12 @@ def test_quantiles_rise_with_their_level_to_the_end_of_the_last_bucket():
     assert (told[0], told[10], told[-1]) == (0, 60, 240)
 
 
+def test_within_a_wide_bucket_times_are_even_in_their_logarithm():
+    seen = handle_times((1, 100), {0: 10}, DEFAULT, weight=0)
+    assert seen.quantile(0.5) == pytest.approx(10)
+    assert seen.mean_seconds == pytest.approx(99 / log(100))
+
+
 @pytest.mark.parametrize(
     "refused",
     [

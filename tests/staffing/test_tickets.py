@@ -36,6 +36,8 @@ def test_in_opening_hours_the_clock_stands_still_overnight():
     told = due(NINE_TO_FIVE, HOUR, Target(within_seconds=4 * HOUR, opening_hours_only=True))
     assert (told[10], told[15], told[20], told[32]) == (14, 24 + 11, 24 + 13, 24 + 13)
     assert told[70] == float("inf"), "due on a day that isn't looked at"
+    half = due(NINE_TO_FIVE, HOUR, Target(within_seconds=1.5 * HOUR, opening_hours_only=True))
+    assert (half[10], half[16], half[20]) == (11.5, 24 + 9.5, 24 + 10.5)
 
 
 def test_shifts_begin_with_the_opening_and_leave_no_stump():
@@ -116,11 +118,20 @@ def test_while_closed_nobody_is_needed_and_what_comes_then_is_told_to_be_late():
     assert {need.raw for need, is_open in zip(found.needs, NINE_TO_FIVE, strict=True) if not is_open} == {0}
     assert found.reachable < 0.7, "most tickets come overnight, and a clock that runs then has run out by the opening"
     assert found.share >= found.reachable * 0.8 - 1e-9
+    assert max(need.raw for need in found.needs) <= 16, "nobody is added for what can't be in time"
     in_hours = Target(within_seconds=4 * HOUR, opening_hours_only=True)
     fair = agents_for_tickets(hourly([5.0] * 72), TICKETS, in_hours, opening=NINE_TO_FIVE)
     assert fair.reachable > 0.99
     assert fair.share >= 0.8
     assert fair.needs[24].service_level is not None
+
+
+def test_nobody_is_needed_before_the_work_is_there():
+    """All comes on Tuesday from 2:00 to 8:00, when it is closed, and would be due within the hour."""
+    means = [0.0] * 26 + [10.0] * 6 + [0.0] * 40
+    found = agents_for_tickets(hourly(means), TICKETS, Target(within_seconds=HOUR), opening=NINE_TO_FIVE)
+    assert max(need.raw for need in found.needs[:33]) == 0
+    assert found.needs[33].raw >= 5
 
 
 def test_agents_who_have_five_at_a_time_are_counted_by_what_they_end_in_an_hour():
