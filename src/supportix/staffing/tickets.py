@@ -7,7 +7,7 @@ are added to the shifts in which most come too late, until the target's share is
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from math import ceil
 
@@ -25,6 +25,9 @@ PATHS = 100
 MOST_LOOKS = 40
 """So often agents are added, then it is left as it is and told."""
 _ROUNDING = 1e-9
+
+Shares = tuple[float | None, ...]
+"""Of each interval's tickets, those taken in time; None: it can't be told."""
 
 
 class TicketNeeds(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,11 +62,26 @@ def agents_for_tickets(
     shifts = blocks(horizon.opening, max(1, round(shift_seconds / arrivals.step_seconds)))
     levels = _levels(horizon, shifts, work, target, waiting)
 
-    def shares(raw: Sequence[float]) -> tuple[tuple[float | None, ...], float]:
+    def shares(raw: Sequence[float]) -> tuple[Shares, float]:
         flow = paths(horizon.arrivals, raw, work, start, count=PATHS, seed=seed)
         return judged(flow, horizon)
 
     at_best, reachable = shares([_plenty(horizon, work, waiting) if each else 0.0 for each in horizon.opening])
+    each_share, share, added = _add_where_late(levels, shifts, horizon, target, at_best, shares)
+    raw = _spread(levels, shifts, horizon)
+    needs = _needs(horizon, raw, each_share, added, work, start)
+    return TicketNeeds(needs=needs, share=share, reachable=reachable)
+
+
+def _add_where_late(
+    levels: list[int],
+    shifts: Sequence[range],
+    horizon: Horizon,
+    target: Target,
+    at_best: Shares,
+    shares: Callable[[Sequence[float]], tuple[Shares, float]],
+) -> tuple[Shares, float, set[int]]:
+    """Raises the levels. Returns the shares in time with them, and the intervals in which agents were added."""
     added: set[int] = set()
     each_share, share = shares(_spread(levels, shifts, horizon))
     for _ in range(MOST_LOOKS):
@@ -74,9 +92,7 @@ def agents_for_tickets(
             levels[shift] += max(1, round(late[shift] / came(horizon, shifts, shift) * levels[shift] / 2))
             added.update(shifts[shift])
         each_share, share = shares(_spread(levels, shifts, horizon))
-    raw = _spread(levels, shifts, horizon)
-    needs = _needs(horizon, raw, each_share, added, work, start)
-    return TicketNeeds(needs=needs, share=share, reachable=reachable)
+    return each_share, share, added
 
 
 def expected_share(
@@ -88,7 +104,7 @@ def expected_share(
     opening: Sequence[bool] | None = None,
     waiting: float = 0.0,
     seed: int = 0,
-) -> tuple[tuple[float | None, ...], float]:
+) -> tuple[Shares, float]:
     """The share of each interval's tickets that so many agents at work take in time, and that of all.
 
     What is due after the horizon is judged as if its last days went on. None where it still can't be told.
