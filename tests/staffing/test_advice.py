@@ -113,6 +113,13 @@ def test_tickets_that_would_wait_too_long_are_told_of():
     )
 
 
+def test_a_plan_tells_what_no_number_of_agents_could_reach():
+    opening = [8 <= hour < 16 for hour in range(24)]
+    closed_at_night = plan(TICKETS, hourly([10.0] * 24), [8.0 * each for each in opening], opening=opening)
+    assert closed_at_night.reachable == pytest.approx(9 / 24, abs=0.05), "those of eight hours, and the hour before"
+    assert planned(TICKETS, [8.0] * 24).reachable > 0.99
+
+
 def test_tickets_that_can_wait_without_missing_the_target_ask_for_nobody():
     patient = msgspec.structs.replace(TICKETS, target=Target(within_seconds=12 * HOUR))
     assert [each for each in advise(planned(patient, [8.0] * 24)) if each.kind is not AdviceKind.FEWER_AGENTS] == []

@@ -145,6 +145,7 @@ def test_staffing_for_a_quantile_takes_it_from_between_those_that_are_told():
         (TargetInvalid, lambda: agents_for_calls(1, 900, CALLS, Target(share=0, within_seconds=20))),
         (TargetInvalid, lambda: agents_for_calls(1, 900, CALLS, Target(within_seconds=-1))),
         (ArrivalsInvalid, lambda: needs_for_calls(expected((1, -2)), CALLS, TARGET)),
+        (ArrivalsInvalid, lambda: needs_for_calls(expected(()), CALLS, TARGET)),
         (ArrivalsInvalid, lambda: needs_for_calls(expected((1, 2), p9=(3,)), CALLS, TARGET)),
         (ArrivalsInvalid, lambda: needs_for_calls(expected((1, 2), p9=(3, 4)), CALLS, TARGET, level=0.95)),
         (ArrivalsInvalid, lambda: needs_for_calls(expected((1, 2)), CALLS, TARGET, level=0.8)),

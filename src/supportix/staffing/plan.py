@@ -36,6 +36,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     waiting: float
     needs: tuple[Need, ...]
     on_shift: tuple[float, ...]
+    reachable: float = 1.0
+    """The share in time with any number of agents: below 1 where tickets are due before it opens again."""
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
@@ -91,11 +93,12 @@ def plan(
         raise StaffInvalid(
             f"time zone {department.time_zone!r} isn't known; a name such as Europe/Lisbon was expected"
         ) from None
-    work, target = department.work, department.target
+    work, target, reachable = department.work, department.target, 1.0
     if department.kind is Kind.CALLS:
         needs = needs_for_calls(arrivals, work, target, level=level)
     else:
-        needs = agents_for_tickets(arrivals, work, target, opening=opening, waiting=waiting, level=level).needs
+        found = agents_for_tickets(arrivals, work, target, opening=opening, waiting=waiting, level=level)
+        needs, reachable = found.needs, found.reachable
     return Plan(
         department=department,
         arrivals=arrivals,
@@ -104,6 +107,7 @@ def plan(
         waiting=waiting,
         needs=needs,
         on_shift=tuple(on_shift),
+        reachable=reachable,
     )
 
 

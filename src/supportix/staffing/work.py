@@ -137,6 +137,8 @@ class Arrivals(msgspec.Struct, frozen=True, kw_only=True):
         _positive("step_seconds", self.step_seconds, ArrivalsInvalid)
         if self.begin.tzinfo is None:
             raise ArrivalsInvalid("begin has no time zone; an aware time was expected")
+        if not self.mean:
+            raise ArrivalsInvalid("arrivals of no interval were given; one at least was expected")
         must_be_counts(self.mean, "the mean")
         for level, values in self.quantiles.items():
             if len(values) != len(self.mean):
