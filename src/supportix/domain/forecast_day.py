@@ -32,6 +32,8 @@ class ForecastIssued(ForecastFact, frozen=True, kw_only=True, omit_defaults=True
     confidence: Confidence
     based_on: int
     reason: str = ""
+    carry: float = 0.5
+    """How much of the surprise in the running hour is expected of the next."""
 
     def apply(self, day: "ForecastDay") -> None:
         day.department_id = self.department_id
@@ -80,6 +82,7 @@ class ForecastDay(Aggregate, kw_only=True):
         confidence: Confidence,
         based_on: int,
         reason: str,
+        carry: float,
         at: datetime,
     ) -> "ForecastDay":
         """Refused: AlreadyIssued."""
@@ -97,6 +100,7 @@ class ForecastDay(Aggregate, kw_only=True):
                 confidence=confidence,
                 based_on=based_on,
                 reason=reason,
+                carry=carry,
             )
         )
 
