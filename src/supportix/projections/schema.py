@@ -3,6 +3,7 @@
 from supportix.projections.agent_load import agent_load, agent_turns
 from supportix.projections.department_queue import department_queue
 from supportix.projections.departments import departments
+from supportix.projections.forecasts import forecast_models, forecast_scores, forecasts
 from supportix.projections.merges import department_merging, merges
 from supportix.projections.ticket_list import tickets
 from supportix.projections.traffic_history import moved_tickets, traffic_history
@@ -17,4 +18,7 @@ TABLES = (
     moved_tickets,
     merges,
     department_merging,
+    forecasts,
+    forecast_scores,
+    forecast_models,
 )
