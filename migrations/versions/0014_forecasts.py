@@ -73,6 +73,7 @@ def upgrade() -> None:
         sa.Column("settings", sa.Text(), nullable=False),
         sa.Column("chosen_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("times_chosen", sa.Integer(), nullable=False),
+        sa.Column("choice_asked", sa.Boolean(), nullable=False),
         sa.Column("drifted", sa.Boolean(), nullable=False),
         sa.Column("drift_reason", sa.Text(), nullable=False),
         sa.Column("drift_at", sa.DateTime(timezone=True), nullable=True),

@@ -1,6 +1,7 @@
 """Which model forecasts a department, or the whole desk: how it was chosen, and whether it has drifted since.
 
-Owns the streams of forecast models: emits ForecastModelChosen, ForecastDriftFound and ForecastDriftPassed.
+Owns the streams of forecast models: emits ForecastModelChosen, ForecastChoiceAsked,
+ForecastDriftFound and ForecastDriftPassed.
 """
 
 from datetime import datetime
@@ -38,7 +39,7 @@ class ForecastModelChosen(ForecastFact, frozen=True, kw_only=True, omit_defaults
         model.model = self.model
         model.chosen_at = self.occurred_at
         model.settings = self.settings
-        model.drifted = False
+        model.drifted = model.choice_asked = False
 
 
 class ForecastDriftFound(ForecastFact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -67,6 +68,15 @@ class ForecastDriftPassed(ForecastFact, frozen=True, kw_only=True, omit_defaults
         model.drifted = False
 
 
+class ForecastChoiceAsked(ForecastFact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A person wants the model to be chosen anew, at the next hour."""
+
+    TOPIC: ClassVar[str] = "forecast_model.choice_asked.v1"
+
+    def apply(self, model: "ForecastModel") -> None:
+        model.choice_asked = True
+
+
 class Drift(msgspec.Struct, frozen=True):
     """What a look at the hours scored last has found. `pinball`: their mean; `expected`: that of the time before."""
 
@@ -85,6 +95,7 @@ class ForecastModel(Aggregate, kw_only=True):
     settings: str = ""
     chosen_at: datetime | None = None
     drifted: bool = False
+    choice_asked: bool = False
 
     def choose(
         self,
@@ -113,6 +124,12 @@ class ForecastModel(Aggregate, kw_only=True):
                 settings=settings,
             )
         )
+
+    def ask_for_choice(self, *, at: datetime) -> "ForecastModel":
+        """Have it chosen anew; nothing where that was asked before."""
+        if self.choice_asked:
+            return self
+        return self.record(ForecastChoiceAsked(occurred_at=at, department_id=self.department_id))
 
     def tell_drift(self, drift: Drift, *, at: datetime) -> "ForecastModel":
         """Record that the model drifts, or no longer does; nothing where that was known."""
@@ -145,5 +162,5 @@ def forecast_model_id(department_id: UUID | None) -> UUID:
     return uuid5(department_id or DESK_ID, "forecast model")
 
 
-for _fact in (ForecastModelChosen, ForecastDriftFound, ForecastDriftPassed):
+for _fact in (ForecastModelChosen, ForecastChoiceAsked, ForecastDriftFound, ForecastDriftPassed):
     _fact.AGGREGATE = ForecastModel

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from supportix.domain.forecast_day import ForecastDay, ForecastIssued, ForecastScored, ForecastUpdated
 from supportix.domain.forecast_model import (
+    ForecastChoiceAsked,
     ForecastDriftFound,
     ForecastDriftPassed,
     ForecastModel,
@@ -75,6 +76,7 @@ forecast_models = Table(
     Column("settings", Text, nullable=False),
     Column("chosen_at", DateTime(timezone=True), nullable=False),
     Column("times_chosen", Integer, nullable=False),
+    Column("choice_asked", Boolean, nullable=False),
     Column("drifted", Boolean, nullable=False),
     Column("drift_reason", Text, nullable=False),
     Column("drift_at", DateTime(timezone=True)),
@@ -128,6 +130,7 @@ class ModelRow(msgspec.Struct):
     settings: str
     chosen_at: datetime
     times_chosen: int
+    choice_asked: bool
     drifted: bool
     drift_reason: str
     drift_at: datetime | None
@@ -163,8 +166,8 @@ class Forecasts:
             case ForecastModelChosen() as chosen:
                 known = self._models.get(entry.stream_id)
                 self._models.put(_chosen(entry, chosen, known.times_chosen if known else 0))
-            case ForecastDriftFound() | ForecastDriftPassed() as drift:
-                self._drift(entry, drift)
+            case ForecastDriftFound() | ForecastDriftPassed() | ForecastChoiceAsked():
+                self._change_model(entry)
             case other:
                 raise NotImplementedError(f"the read model of forecasts has no rule for {type(other).TOPIC}")
 
@@ -186,13 +189,18 @@ class Forecasts:
         row.position = entry.position
         self._forecasts.put(row)
 
-    def _drift(self, entry: LogEntry, fact: ForecastDriftFound | ForecastDriftPassed) -> None:
+    def _change_model(self, entry: LogEntry) -> None:
         row = self._models.get(entry.stream_id)
         if row is None:
-            raise LookupError(f"no model was chosen in stream {entry.stream_id} that could drift")
-        row.drifted = isinstance(fact, ForecastDriftFound)
-        row.drift_reason = fact.reason if isinstance(fact, ForecastDriftFound) else ""
-        row.drift_at, row.version = fact.occurred_at, entry.version
+            raise LookupError(f"no model was chosen in stream {entry.stream_id} before")
+        match entry.fact:
+            case ForecastChoiceAsked():
+                row.choice_asked = True
+            case ForecastDriftFound(reason=reason):
+                row.drifted, row.drift_reason, row.drift_at = True, reason, entry.fact.occurred_at
+            case ForecastDriftPassed():
+                row.drifted, row.drift_reason, row.drift_at = False, "", entry.fact.occurred_at
+        row.version = entry.version
         self._models.put(row)
 
 
@@ -255,6 +263,7 @@ def _chosen(entry: LogEntry, fact: ForecastModelChosen, times_before: int) -> Mo
         settings=fact.settings,
         chosen_at=fact.occurred_at,
         times_chosen=times_before + 1,
+        choice_asked=False,
         drifted=False,
         drift_reason="",
         drift_at=None,
