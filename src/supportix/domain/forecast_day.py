@@ -9,7 +9,7 @@ from typing import ClassVar
 from uuid import UUID, uuid5
 
 from supportix.domain.aggregate import Aggregate, Fact
-from supportix.domain.errors import Conflict
+from supportix.domain.errors import Conflict, InvalidInput
 from supportix.domain.forecast_words import DESK_ID, Confidence, Horizon, HourScore, Steps
 from supportix.domain.ids import DepartmentId
 
@@ -85,7 +85,10 @@ class ForecastDay(Aggregate, kw_only=True):
         carry: float,
         at: datetime,
     ) -> "ForecastDay":
-        """Refused: AlreadyIssued."""
+        """Refused: AlreadyIssued, StepsInvalid, CarryOutOfRange."""
+        steps.must_be_of_hours()
+        if not 0 <= carry <= 1:
+            raise CarryOutOfRange(f"{carry} of the surprise carried on; a share from 0 to 1 was expected")
         if (horizon, steps.begin) in self.issued:
             raise AlreadyIssued(
                 f"one of horizon {horizon} that begins at {steps.begin:%Y-%m-%d %H:%M} was issued before"
@@ -105,6 +108,10 @@ class ForecastDay(Aggregate, kw_only=True):
         )
 
     def update(self, steps: Steps, *, arrived: int, elapsed_seconds: int, at: datetime) -> "ForecastDay":
+        """Refused: ForecastNotIssued, StepsInvalid."""
+        steps.must_be_of_hours()
+        if (Horizon.DAY, steps.begin) not in self.issued:
+            raise ForecastNotIssued(f"none of the day from {steps.begin:%Y-%m-%d %H:%M} was issued that could change")
         return self.record(
             ForecastUpdated(
                 occurred_at=at,
@@ -116,11 +123,14 @@ class ForecastDay(Aggregate, kw_only=True):
         )
 
     def score(self, scores: tuple[HourScore, ...], *, at: datetime) -> "ForecastDay":
-        """Those that were scored before are passed over; nothing is recorded where none is left."""
-        new = tuple(score for score in scores if (score.hour, score.lead_hours) not in self.scored)
-        if not new:
+        """Each hour and lead is scored once: what was scored before is passed over, and nothing recorded for it."""
+        new: dict[tuple[datetime, int], HourScore] = {}
+        for score in scores:
+            new.setdefault((score.hour, score.lead_hours), score)
+        left = tuple(score for key, score in new.items() if key not in self.scored)
+        if not left:
             return self
-        return self.record(ForecastScored(occurred_at=at, department_id=self.department_id, scores=new))
+        return self.record(ForecastScored(occurred_at=at, department_id=self.department_id, scores=left))
 
 
 def forecast_day_id(department_id: UUID | None, day: date) -> UUID:
@@ -135,6 +145,14 @@ def utc_day(at: datetime) -> date:
 
 class AlreadyIssued(Conflict):
     """A forecast of this span was issued before."""
+
+
+class ForecastNotIssued(Conflict):
+    """No forecast of this hour was issued."""
+
+
+class CarryOutOfRange(InvalidInput):
+    """How much of a surprise is carried on is no share."""
 
 
 for _fact in (ForecastIssued, ForecastUpdated, ForecastScored):

@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from supportix.domain.aggregate import Aggregate
+from supportix.domain.errors import Conflict
 from supportix.domain.forecast_day import ForecastFact
 from supportix.domain.forecast_words import DESK_ID, CandidateScore, Confidence
 from supportix.domain.ids import DepartmentId
@@ -126,13 +127,15 @@ class ForecastModel(Aggregate, kw_only=True):
         )
 
     def ask_for_choice(self, *, at: datetime) -> "ForecastModel":
-        """Have it chosen anew; nothing where that was asked before."""
+        """Have it chosen anew; nothing where that was asked before. Refused: ModelNotChosen."""
+        self._must_be_chosen()
         if self.choice_asked:
             return self
         return self.record(ForecastChoiceAsked(occurred_at=at, department_id=self.department_id))
 
     def tell_drift(self, drift: Drift, *, at: datetime) -> "ForecastModel":
-        """Record that the model drifts, or no longer does; nothing where that was known."""
+        """Record that the model drifts, or no longer does; nothing where that was known. Refused: ModelNotChosen."""
+        self._must_be_chosen()
         if drift.found is self.drifted:
             return self
         if drift.found:
@@ -155,6 +158,14 @@ class ForecastModel(Aggregate, kw_only=True):
                 expected=drift.expected,
             )
         )
+
+    def _must_be_chosen(self) -> None:
+        if self.chosen_at is None:
+            raise ModelNotChosen("no model was chosen yet; the first one is, at the hour after the first traffic")
+
+
+class ModelNotChosen(Conflict):
+    """No model has been chosen that this could be about."""
 
 
 def forecast_model_id(department_id: UUID | None) -> UUID:

@@ -5,9 +5,13 @@ Counts are tickets that arrive in a department, at its home. Stored in events: n
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import chain
+from math import isfinite
 from uuid import UUID
 
 import msgspec
+
+from supportix.domain.errors import InvalidInput
 
 DESK_ID = UUID("00000000-0000-7000-8000-00000000de5c")
 """Stands for the whole desk where series are told apart by an id; no department has it."""
@@ -35,6 +39,9 @@ class Confidence(StrEnum):
 LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 """Which quantiles are issued: the median, and the bounds of the 50, 80 and 95 % intervals."""
 
+HOUR_SECONDS = 3_600
+FEWEST_HOURS = 2
+
 
 class Steps(msgspec.Struct, frozen=True, gc=False):
     """Forecast counts of steps of equal length, the first of which begins at `begin`.
@@ -53,6 +60,25 @@ class Steps(msgspec.Struct, frozen=True, gc=False):
     @property
     def end(self) -> datetime:
         return self.begin_of(len(self.means))
+
+    def must_be_of_hours(self) -> None:
+        """Those who are told a forecast of hours rely on its shape, and stored numbers have to be numbers.
+
+        Refused: StepsInvalid.
+        """
+        if self.step_seconds != HOUR_SECONDS or len(self.means) < FEWEST_HOURS:
+            raise StepsInvalid(
+                f"{len(self.means)} steps of {self.step_seconds} s; steps of an hour were expected, "
+                f"{FEWEST_HOURS} at least: this hour and the next"
+            )
+        if [len(row) for row in self.quantiles] != [len(self.means)] * len(LEVELS):
+            raise StepsInvalid(f"{len(LEVELS)} rows of quantiles were expected, each of {len(self.means)} numbers")
+        if not all(isfinite(each) and each >= 0 for each in chain(self.means, *self.quantiles)):
+            raise StepsInvalid("finite numbers that aren't negative were expected of counts")
+
+
+class StepsInvalid(InvalidInput):
+    """The steps of a forecast don't have the shape that is expected."""
 
 
 class CandidateScore(msgspec.Struct, frozen=True, gc=False):

@@ -8,9 +8,9 @@ from uuid import UUID
 import msgspec
 from psycopg_pool import AsyncConnectionPool
 
-from supportix.domain.forecast_words import DESK_ID, LEVELS, Horizon, Steps
+from supportix.domain.forecast_words import DESK_ID, HOUR_SECONDS, LEVELS, Horizon, Steps
 from supportix.forecasting.keeping import Keeping
-from supportix.forecasting.running_hour import HOUR_SECONDS, running_hour
+from supportix.forecasting.running_hour import running_hour
 from supportix.projections.traffic_history import TrafficHistory
 
 PAUSE = timedelta(seconds=60)

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from math import exp, lgamma, log, sqrt
 
 from supportix.domain.errors import InvalidInput
-from supportix.domain.forecast_words import LEVELS, Steps
+from supportix.domain.forecast_words import FEWEST_HOURS, HOUR_SECONDS, LEVELS, Steps
 
-HOUR_SECONDS = 3_600
 POISSON = 1e9
 """The shape from which on the rate is as good as known."""
 _WIDE = 12.0
@@ -40,7 +39,7 @@ def running_hour(steps: Steps, *, arrived: int, elapsed_seconds: float, carry: f
             f"{arrived} arrivals after {elapsed_seconds:.0f} s, {carry} carried on; "
             "no negative count, at most 3,600 s and a share from 0 to 1 were expected"
         )
-    if steps.step_seconds != HOUR_SECONDS or len(steps.means) < 2:  # noqa: PLR2004 - this hour and the next.
+    if steps.step_seconds != HOUR_SECONDS or len(steps.means) < FEWEST_HOURS:
         raise RunningHourInvalid("steps of an hour were expected, two at least")
     share = elapsed_seconds / HOUR_SECONDS
     mean = max(steps.means[0], _LEAST_MEAN)
