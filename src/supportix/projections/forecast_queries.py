@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import Double, Integer, Interval, Select, and_, case, cast, func, literal, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from supportix.domain.forecast_words import DESK_ID, CandidateScore, Confidence, Horizon, Steps
 from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, fetch, fetch_one
@@ -52,8 +53,8 @@ class LatestForecast(IssuedForecast, frozen=True, kw_only=True):
 class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     """How the forecasts of a series were met, `lead_hours` ahead.
 
-    `wape`: the sum of errors over that of counts. `mase`: the mean error over the seasonal naive's typical miss in the
-    past. `naive_wape`: of the count a week before, over the same hours where there was one, with `wape_beside_naive`.
+    `wape`: the sum of errors over that of counts. `mase`: the sum of errors over that of the seasonal naive's typical
+    misses in the past, of the hours for which that is known. `naive_wape`: of the count a week before, over the same hours where there was one, with `wape_beside_naive`.
     `bias`: the sum of forecasts over that of counts, less 1. `coverage50`, `80`, `95`: how often the count lay in the
     interval. None where nothing can be said.
     """
@@ -114,7 +115,7 @@ async def latest_forecasts(
     own = forecasts.c
     latest = (
         select(*_ISSUED)
-        .distinct(own.department_id)
+        .ext(distinct_on(own.department_id))
         .where(own.horizon == Horizon.DAY, own.begin <= at, own.begin > at - _OLDEST)
         .order_by(own.department_id, own.begin.desc())
     )
@@ -167,7 +168,7 @@ async def accuracy(
             func.count().label("hours"),
             func.sum(own.actual).label("arrivals"),
             (func.sum(error) / func.nullif(func.sum(own.actual), 0)).label("wape"),
-            (func.avg(error) / func.nullif(func.avg(own.level), 0)).label("mase"),
+            (_sum_where(error, own.level > 0) / func.nullif(func.sum(own.level), 0)).label("mase"),
             (func.sum(own.naive_error) / func.nullif(_sum_where(own.actual, beside), 0)).label("naive_wape"),
             (_sum_where(error, beside) / func.nullif(_sum_where(own.actual, beside), 0)).label("wape_beside_naive"),
             (func.sum(own.mean) / func.nullif(func.sum(own.actual), 0) - 1).label("bias"),
