@@ -87,6 +87,9 @@ forecast_models = Table(
 
 Json = dict[str, Any]
 
+KEPT_FORECASTS = 500
+"""Only those of the running hour change, and one of a fortnight takes a hundred KiB."""
+
 
 class ForecastRow(msgspec.Struct):
     forecast_id: UUID
@@ -145,8 +148,8 @@ class Forecasts:
     subjects = (ForecastDay, ForecastModel)
 
     def __init__(self, schema: str = LIVE) -> None:
-        self._forecasts = Rows(forecasts, ForecastRow, schema)
-        self._scores = Rows(forecast_scores, ScoreRow, schema)
+        self._forecasts = Rows(forecasts, ForecastRow, schema, kept=KEPT_FORECASTS)
+        self._scores = Rows(forecast_scores, ScoreRow, schema, kept=0)
         self._models = Rows(forecast_models, ModelRow, schema)
 
     async def prepare(self, connection: Connection, entries: list[LogEntry]) -> None:
