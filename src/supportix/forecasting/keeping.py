@@ -58,7 +58,7 @@ class Keeping:
             day.update(steps, arrived=arrived, elapsed_seconds=elapsed_seconds, at=self._clock())
             return Kept(recorded=True)
 
-        return await self._carry_out(uuid5(stream_id, f"update {steps.begin} after {elapsed_seconds} s"), update)
+        return await self._carry_out(uuid5(stream_id, f"update {steps.begin} by {arrived} after {elapsed_seconds} s"), update)
 
     async def _issue(self, message: ToIssue, based_on: int) -> Kept:
         steps = message.steps
@@ -91,8 +91,7 @@ class Keeping:
             day.score(message.scores, at=self._clock())
             return Kept(recorded=day.version > before)
 
-        latest = max(message.scores, key=lambda score: (score.hour, score.lead_hours))
-        return await self._carry_out(uuid5(stream_id, f"score {latest.hour} {latest.lead_hours}"), score)
+        return await self._carry_out(None, score)  # A repeat finds its hours scored.
 
     async def _choose(self, message: ToChoose, based_on: int) -> Kept:
         stream_id = forecast_model_id(message.department_id)
