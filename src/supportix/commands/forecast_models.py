@@ -7,6 +7,7 @@ import msgspec
 
 from supportix.commands.actors import Actor
 from supportix.commands.desk import Outcome, SupportDesk, Work
+from supportix.domain.errors import NotFound
 from supportix.domain.forecast_model import ForecastModel, forecast_model_id
 from supportix.identity.roles import Permission
 from supportix.store.committer import Command
@@ -35,7 +36,11 @@ class ForecastModels:
         actor.must_have(Permission.FORECASTS_MANAGE)
 
         async def decide(work: Work) -> ForecastModelAnswer:
-            model = await work.load(ForecastModel, forecast_model_id(department_id))
+            try:
+                model = await work.load(ForecastModel, forecast_model_id(department_id))
+            except NotFound as error:
+                whose = "the desk" if department_id is None else f"department {department_id}"
+                raise NotFound(f"no model was chosen for {whose} yet, so none can be chosen anew") from error
             model.ask_for_choice(at=at)
             return ForecastModelAnswer(
                 department_id=department_id,
