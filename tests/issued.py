@@ -12,7 +12,7 @@ from supportix.forecasting.running_hour import quantiles
 def hours(begin: datetime, *means: float, shape: float = 20.0) -> Steps:
     """One hour for each mean."""
     columns = [quantiles(mean, shape) for mean in means]
-    return Steps(begin, 3_600, means, tuple(zip(*columns, strict=True)))
+    return Steps(begin, 3_600, tuple(map(float, means)), tuple(zip(*columns, strict=True)))
 
 
 def to_issue(department_id: UUID | None, steps: Steps, horizon: Horizon = Horizon.DAY, **changes: Any) -> ToIssue:
