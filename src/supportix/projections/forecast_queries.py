@@ -54,9 +54,9 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     """How the forecasts of a series were met, `lead_hours` ahead.
 
     `wape`: the sum of errors over that of counts. `mase`: the sum of errors over that of the seasonal naive's typical
-    misses in the past, of the hours for which that is known. `naive_wape`: of the count a week before, over the same hours where there was one, with `wape_beside_naive`.
-    `bias`: the sum of forecasts over that of counts, less 1. `coverage50`, `80`, `95`: how often the count lay in the
-    interval. None where nothing can be said.
+    misses in the past, of the hours for which that is known. `naive_wape`: of the count a week before, over the same
+    hours where there was one, with `wape_beside_naive`. `bias`: the sum of forecasts over that of counts, less 1.
+    `coverage50`, `80`, `95`: how often the count lay in the interval. None where nothing can be said.
     """
 
     department_id: UUID

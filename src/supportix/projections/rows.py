@@ -60,9 +60,9 @@ class Rows(Generic[RowT]):
     A row that was put without having been fetched is new: its stream began in this batch.
     """
 
-    def __init__(self, table: Table, row_type: type[RowT], schema: str, *, kept: int = KEPT_ROWS) -> None:
-        """`kept`: how many rows stay in memory between batches."""
-        self._most_kept = kept
+    def __init__(self, table: Table, row_type: type[RowT], schema: str, *, kept: int | None = None) -> None:
+        """`kept`: how many rows stay in memory between batches; None: KEPT_ROWS."""
+        self._most_kept = KEPT_ROWS if kept is None else kept
         self._row_type = row_type
         self._columns = [column.name for column in table.columns]
         if tuple(self._columns) != row_type.__struct_fields__:
