@@ -19,6 +19,7 @@ from supportix.forecasting.running_forecasts import RunningForecasts
 from supportix.projections.forecasts import Forecasts
 from supportix.projections.traffic_history import TrafficHistory
 from supportix.store.committer import Fence
+from supportix.store.errors import LeaseLost
 
 LEASE = "forecasting"
 HOUR = timedelta(hours=1)
@@ -59,13 +60,24 @@ class Forecasting:
     async def roll(self, hour: datetime) -> bool:
         """Issue the forecasts from this hour on and score those that ended before it. False where that failed.
 
-        A desk without any traffic needs none.
+        A desk without any traffic needs none. Raises LeaseLost.
         """
         await self._settled()
         async with self._desk.pool.connection() as connection:
             row = await (await connection.execute(_TRAFFIC)).fetchone()
         if row is None or not row[0]:
             return True
+        try:
+            return await self._issue(hour)
+        except ExceptionGroup as faults:
+            if faults.subgroup(LeaseLost) is None:
+                raise
+            raise LeaseLost(
+                f"lease {LEASE!r} has another owner"
+            ) from faults  # Which the worker doesn't find in a group.
+
+    async def _issue(self, hour: datetime) -> bool:
+        """Save what is reckoned as it comes, several things at a time."""
         saving: set[asyncio.Task[object]] = set()
         position, recorded = 0, 0
         async with asyncio.TaskGroup() as group:
