@@ -36,8 +36,12 @@ class Reckoner:
             yield Failed(f"its process had ended ({error!r})")
             return
         while True:
-            line = await process.stdout.readline()
-            message = _decode.decode(line) if line else Failed("its process ended before it had answered")
+            try:
+                line = await process.stdout.readline()
+                message = _decode.decode(line) if line else Failed("its process ended before it had answered")
+            except (msgspec.MsgspecError, ValueError) as error:
+                await self.close()  # What else it says would be taken for the answer to the next question.
+                message = Failed(f"its process said what can't be read: {error}")
             yield message
             if isinstance(message, Reckoned | Failed):
                 return
@@ -51,7 +55,12 @@ class Reckoner:
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
         # Reads what is left in the pipe, too, or it would stay open.
-        await asyncio.wait({asyncio.ensure_future(process.communicate())}, timeout=STOP_SECONDS)
+        ending = asyncio.ensure_future(process.communicate())
+        _, late = await asyncio.wait({ending}, timeout=STOP_SECONDS)
+        if late:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await ending
 
     async def _started(self) -> asyncio.subprocess.Process:
         if self._process is None or self._process.returncode is not None:
