@@ -57,6 +57,7 @@ OFTEN = [
     *["resolve"] * 8,
     *["assign"] * 3,
     *["take back", "availability", "keep to schedule", "reopen"] * 2,
+    *["issue forecast", "update forecast", "choose model"] * 2,
 ]
 _TERMS = ["weights", "targets", "skills", "skills", "capacity", "capacity", "capacity", "schedule"]
 _WHICH = st.one_of(st.integers(0, 7), st.integers(0, 31))
@@ -114,6 +115,17 @@ EVENTFUL = [
     *[Step("open", n, 2 * n, 1) for n in range(4)],
     *[Step("distribute", 0, 1, 1), Step("open", 0, 9, 1)],
     *[Step(name, n, 0, 1) for n in range(20, 28) for name in ("unassign", "close")],
+    *[Step("issue forecast", whose, what, 0) for whose in range(3) for what in (0, 1, 10, 15, 33)],
+    *[Step("update forecast", whose, what, 1) for whose in (0, 2, 2) for what in (0, 1, 6)],
+    *[Step("score forecast", whose, what, 0) for whose in range(3) for what in (3, 28, 5, 3)],
+    *[Step("choose model", whose, whose, 1) for whose in range(3)],
+    *[
+        Step("tell drift", 0, 8, 1),
+        Step("tell drift", 2, 8, 1),
+        Step("tell drift", 2, 9, 1),
+        Step("ask for model", 0, 0, 1),
+    ],
+    *[Step("ask for model", 1, 0, 1), Step("choose model", 1, 5, 1), Step("ask for model", 1, 0, 1)],
 ]
 """A history in which happens what the random ones hold only now and then."""
 

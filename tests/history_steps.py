@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from tests.forecast_steps import FORECAST_STEPS
 from tests.small_desk import START, Choices, Desk, Step
 
 from supportix.domain.agent import Agent, Availability, register_agent
@@ -329,6 +330,7 @@ def _register(desk: Desk, step: Step) -> Events:
 
 
 STEPS_BY_NAME: Mapping[str, CarryOut] = {
+    **FORECAST_STEPS,
     "open": _open,
     "distribute": _distribute,
     "assign": _assign,

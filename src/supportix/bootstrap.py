@@ -11,6 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 from supportix.commands.agents import Agents
 from supportix.commands.departments import Departments
 from supportix.commands.desk import SupportDesk
+from supportix.commands.forecast_models import ForecastModels
 from supportix.commands.known_departments import KnownDepartments
 from supportix.commands.merges import Merges
 from supportix.commands.numbers import TicketNumbers
@@ -37,6 +38,7 @@ class Core(msgspec.Struct, frozen=True):
     agents: Agents
     router: Router
     merges: Merges
+    forecast_models: ForecastModels
 
 
 def utc_now() -> datetime:
@@ -70,6 +72,7 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
             agents=Agents(desk, known),
             router=router,
             merges=Merges(desk, known),
+            forecast_models=ForecastModels(desk),
         )
         try:
             yield core

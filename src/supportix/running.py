@@ -16,6 +16,9 @@ import structlog
 from nats.aio.client import Client
 
 from supportix.bootstrap import Core, open_core, utc_now
+from supportix.forecasting import process as forecasting
+from supportix.forecasting.messages import Setting
+from supportix.forecasting.process import Forecasting
 from supportix.processes import assigner, merging, timekeeper
 from supportix.processes.assigner import Assigner
 from supportix.processes.merging import Merging
@@ -56,7 +59,7 @@ async def _work(settings: Settings) -> None:
     async with open_core(settings) as core, AsyncExitStack() as stack:
         await core.departments.ensure_triage(at=utc_now())
         owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        processes = _on_the_log(core)
+        processes = _on_the_log(core, settings)
         if settings.nats_url is not None:
             nats = await stack.enter_async_context(open_nats(core, settings.nats_url, required=False))
             await _give_time_to_connect(nats)
@@ -65,11 +68,17 @@ async def _work(settings: Settings) -> None:
         await work(processes, Leases(core.pool, owner))
 
 
-def _on_the_log(core: Core) -> dict[str, Process]:
+def _on_the_log(core: Core, settings: Settings) -> dict[str, Process]:
+    reckoning = Setting(
+        database_url=settings.required_database_url(),
+        workers=settings.forecast_workers,
+        backend=settings.forecast_backend,
+    )
     return {
         runner.LEASE: lambda fence: _keep_read_models(core, fence),
         assigner.LEASE: lambda fence: Assigner(core.desk, core.committer, core.feed, fence, utc_now).run(),
         merging.LEASE: lambda fence: Merging(core.desk, fence, utc_now).run(),
+        forecasting.LEASE: lambda fence: Forecasting(core.desk, reckoning, fence, utc_now).run(),
         simulations.LEASE: lambda fence: Simulations(SimulationJobs(core.pool), str(core.pool.conninfo), fence).run(),
         timekeeper.LEASE: lambda fence: Timekeeper(core.desk, fence, utc_now).run(),
         HOUSEKEEPING: lambda _: _keep_room(core),

@@ -27,6 +27,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_processes: int = 1
     pool_size: int = 8
     consistency_wait_seconds: float = 2.0
+    forecast_workers: int = 1
+    """How many processes fit the models of forecasts at the same time."""
+    forecast_backend: str = "local"
+    """`local`, or where statsforecast's models are fitted instead: `dask`, or the address of a Dask scheduler."""
     log_level: str = "info"
     log_format: str = "auto"
     """`json`, `text`, or `auto`: text on a terminal."""

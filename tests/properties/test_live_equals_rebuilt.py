@@ -20,6 +20,9 @@ from supportix.domain.agent import Agent, AgentDutyChanged, AgentRegistered, Age
 from supportix.domain.calendar import BusinessCalendar
 from supportix.domain.demand import Demand
 from supportix.domain.department import Department
+from supportix.domain.forecast_day import ForecastDay, ForecastUpdated
+from supportix.domain.forecast_model import ForecastModel, ForecastModelChosen
+from supportix.domain.forecast_words import DESK_ID
 from supportix.domain.schedule import Schedule
 from supportix.domain.staffing_terms import StaffingTerms
 from supportix.domain.ticket import Ticket
@@ -30,6 +33,7 @@ from supportix.projections.agent_load import agent_load
 from supportix.projections.catalogue import PROJECTIONS
 from supportix.projections.department_queue import department_queue
 from supportix.projections.departments import departments as departments_table
+from supportix.projections.forecasts import forecasts
 from supportix.projections.rebuild import rebuild
 from supportix.projections.schema import TABLES
 from supportix.projections.shadow import SHADOW
@@ -151,6 +155,33 @@ def says_what_the_domain_says(rows: Rows, desk: Desk) -> None:
     assert of("known_events", "department_id", "event_id", "name", "kind", "begins_at", "ends_at") == {
         (each.id, *msgspec.structs.astuple(event)) for each in departments for event in each.known_events.values()
     }
+    assert of("forecasts", "department_id", "horizon", "begin") == {
+        (day.department_id or DESK_ID, *key) for day in desk.all(ForecastDay) for key in day.issued
+    }
+    assert _updates(rows) == _last_updates(desk)
+    assert of("forecast_scores", "department_id", "hour", "lead_hours") == {
+        (day.department_id or DESK_ID, *key) for day in desk.all(ForecastDay) for key in day.scored
+    }
+    chosen = Counter(event.originator_id for event in desk.log if isinstance(event.fact, ForecastModelChosen))
+    assert of("forecast_models", "model_id", "department_id", "model", "settings", "chosen_at", "times_chosen") == {
+        (each.id, each.department_id or DESK_ID, each.model, each.settings, each.chosen_at, chosen[each.id])
+        for each in desk.all(ForecastModel)
+    }
+    assert of("forecast_models", "model_id", "drifted", "choice_asked", "version") == {
+        (each.id, each.drifted, each.choice_asked, each.version) for each in desk.all(ForecastModel)
+    }
+
+
+def _updates(rows: Rows) -> dict[tuple[UUID, datetime], int]:
+    """Which hours of which series were updated, and by how many arrivals the last time."""
+    names = list(forecasts.c.keys())
+    whose, begin, updated = (names.index(name) for name in ("department_id", "begin", "updated"))
+    return {(row[whose], row[begin]): row[updated]["arrived"] for row in rows["forecasts"] if row[updated]}
+
+
+def _last_updates(desk: Desk) -> dict[tuple[UUID, datetime], int]:
+    facts = [event.fact for event in desk.log if isinstance(event.fact, ForecastUpdated)]
+    return {(fact.department_id or DESK_ID, fact.steps.begin): fact.arrived for fact in facts}
 
 
 def by_id(rows: Rows, table: Table, name: str, kind: Any) -> dict[UUID, Any]:

@@ -32,6 +32,8 @@ class Permission(StrEnum):
     QUEUES_READ = "queues.read"
     LOADS_READ = "loads.read"
     TRAFFIC_READ = "traffic.read"
+    FORECASTS_READ = "forecasts.read"
+    FORECASTS_MANAGE = "forecasts.manage"
     MERGES_READ = "merges.read"
     MERGES_MANAGE = "merges.manage"
     EVENTS_READ = "events.read"
@@ -69,6 +71,8 @@ _SUPERVISOR = _STAFF | {
     Permission.TICKETS_PRIORITISE,
     Permission.LOADS_READ,
     Permission.TRAFFIC_READ,
+    Permission.FORECASTS_READ,
+    Permission.FORECASTS_MANAGE,
     Permission.MERGES_READ,
     Permission.MERGES_MANAGE,
     Permission.EVENTS_READ,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from supportix.projections.agent_load import AgentLoad
 from supportix.projections.department_queue import DepartmentQueue
 from supportix.projections.departments import DepartmentDirectory
+from supportix.projections.forecasts import Forecasts
 from supportix.projections.merges import MergeList
 from supportix.projections.rows import LIVE, Projection
 from supportix.projections.ticket_list import TicketList
@@ -20,6 +21,7 @@ PROJECTIONS: Mapping[str, Callable[[str], Projection]] = {
     DepartmentDirectory.name: DepartmentDirectory,
     TrafficHistory.name: TrafficHistory,
     MergeList.name: MergeList,
+    Forecasts.name: Forecasts,
 }
 
 

@@ -18,7 +18,7 @@ LIVE = "read_model"
 """The database schema that holds the serving set of read models."""
 
 KEPT_ROWS = 10_000
-"""So many rows of a table stay in memory between batches: those that changed last."""
+"""So many rows of a table stay in memory between batches, unless it says otherwise: those that changed last."""
 
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
@@ -60,7 +60,9 @@ class Rows(Generic[RowT]):
     A row that was put without having been fetched is new: its stream began in this batch.
     """
 
-    def __init__(self, table: Table, row_type: type[RowT], schema: str) -> None:
+    def __init__(self, table: Table, row_type: type[RowT], schema: str, *, kept: int | None = None) -> None:
+        """`kept`: how many rows stay in memory between batches; None: KEPT_ROWS."""
+        self._most_kept = KEPT_ROWS if kept is None else kept
         self._row_type = row_type
         self._columns = [column.name for column in table.columns]
         if tuple(self._columns) != row_type.__struct_fields__:
@@ -126,7 +128,7 @@ class Rows(Generic[RowT]):
         self._stored.update(self._changed)
         self._changed.clear()
         self._gone.clear()
-        while len(self._kept) > KEPT_ROWS:
+        while len(self._kept) > self._most_kept:
             number, _ = self._kept.popitem(last=False)
             self._stored.discard(number)
 

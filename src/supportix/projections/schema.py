@@ -3,6 +3,7 @@
 from supportix.projections.agent_load import agent_load, agent_turns
 from supportix.projections.department_queue import department_queue
 from supportix.projections.departments import departments, known_events
+from supportix.projections.forecasts import forecast_models, forecast_scores, forecasts
 from supportix.projections.merges import department_merging, merges
 from supportix.projections.ticket_list import tickets
 from supportix.projections.traffic_history import handle_times, open_tickets, traffic_history, traffic_pasts
@@ -20,4 +21,7 @@ TABLES = (
     traffic_pasts,
     merges,
     department_merging,
+    forecasts,
+    forecast_scores,
+    forecast_models,
 )

@@ -1,8 +1,8 @@
-"""The changes of tickets and merges that a reader missed, told from the log as they would have been told live."""
+"""The changes that a reader missed, told from the log as they would have been told live."""
 
 import asyncio
 
-from supportix.realtime.merge_changes import merge_change
+from supportix.realtime.plain_changes import plain_change
 from supportix.realtime.seats import Change
 from supportix.realtime.ticket_changes import TicketStates
 from supportix.store.feed import PAGE, LogFeed
@@ -24,7 +24,7 @@ async def changes_between(log: EventLog, feed: LogFeed, epoch: str, after: int, 
         await states.prepare(events)
         for position, event in events:
             found = states.change(position, event)
-            change = found[0] if found else merge_change(epoch, position, event)
+            change = found[0] if found else plain_change(epoch, position, event)
             changes += [change] if change else []
         after = entries[-1].position
         await asyncio.sleep(0)  # Others are served between two pages.

@@ -25,6 +25,7 @@ class Topic(StrEnum):
     QUEUES = "queues"
     LOADS = "loads"
     MERGES = "merges"
+    FORECASTS = "forecasts"
 
 
 class CloseCode(IntEnum):
@@ -148,6 +149,25 @@ class MergeChanged(Frame, frozen=True, kw_only=True, tag="merge.changed", gc=Fal
     occurred_at: datetime
     source_id: UUID
     target_id: UUID
+
+
+class ForecastChanged(Frame, frozen=True, kw_only=True, tag="forecast.changed", gc=False):
+    """How many tickets are expected in an hour, `begin`, and in the next one; `department_id` null: in the whole desk.
+
+    `happened`: `issued` as the hour begins, `updated` by what had `arrived` after `elapsed_seconds` of it. Of each hour
+    the mean, and the quantiles at LEVELS of `forecast_words`.
+    """
+
+    department_id: UUID | None
+    happened: str
+    occurred_at: datetime
+    begin: datetime
+    running_mean: float
+    running_quantiles: list[float]
+    next_mean: float
+    next_quantiles: list[float]
+    arrived: int
+    elapsed_seconds: int
 
 
 _encoder = msgspec.json.Encoder()

@@ -24,7 +24,7 @@ from supportix.realtime.following import Events, Following
 from supportix.realtime.frames import CloseCode, Cursor, Subscribe
 from supportix.realtime.history_id import history_id
 from supportix.realtime.levels import Levels
-from supportix.realtime.merge_changes import merge_change
+from supportix.realtime.plain_changes import plain_change
 from supportix.realtime.seats import EVERYONE, MOST_SEATS_PER_ACCOUNT, Change, Joined, Seat, Seating, TooManySeats
 from supportix.realtime.ticket_changes import TicketStates
 from supportix.store.feed import LogFeed
@@ -203,7 +203,7 @@ class Hub:
         if isinstance(event.fact, AgentJoinedDepartment | AgentLeftDepartment):
             self._change_departments(event)
         self.position = position
-        change = found[0] if found else merge_change(self.epoch, position, event)
+        change = found[0] if found else plain_change(self.epoch, position, event)
         if change:
             self._recent.append(change)
             self._seating.tell(change)

@@ -17,8 +17,7 @@ from supportix.domain.history import FACTS
 from supportix.store.log import LogEntry, Unreadable
 
 EVENTS = "supportix.v1.events"
-"""Subjects below it: `<aggregate>.<stream id>`, the aggregate being ticket, agent, department, merge or
-traffic_past."""
+"""Subjects below it: `<aggregate>.<stream id>`; the aggregate is the first part of the event's name."""
 POSITION = "Supportix-Position"
 EPOCH = "Supportix-Epoch"
 SOURCE = "/supportix"

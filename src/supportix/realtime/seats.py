@@ -22,6 +22,7 @@ _NEEDED = {
     Topic.QUEUES: Permission.QUEUES_READ,
     Topic.LOADS: Permission.QUEUES_READ,
     Topic.MERGES: Permission.MERGES_READ,
+    Topic.FORECASTS: Permission.FORECASTS_READ,
 }
 """The permission that a topic needs; of tickets everybody may hear, as far as they may see them."""
 

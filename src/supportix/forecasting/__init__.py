@@ -1,0 +1,1 @@
+"""Forecasts of the tickets that arrive in each department, and in the whole desk."""
