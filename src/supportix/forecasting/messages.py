@@ -19,14 +19,20 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     backend: str = "local"
 
 
-class Ask(msgspec.Struct, frozen=True):
-    """Reckon all forecasts from this hour on: the counts of all hours before it are in the read model.
-
-    `anew`: the series whose model is to be chosen anew, DESK_ID among them where the desk is meant.
-    """
+class Issue(msgspec.Struct, frozen=True, tag="issue"):
+    """Reckon all forecasts from this hour on, and what became of earlier ones. All hours before it have been counted."""
 
     hour: datetime
-    anew: tuple[UUID, ...] = ()
+
+
+class Tend(msgspec.Struct, frozen=True, tag="tend"):
+    """Fit again what is due, and choose models anew where that is due; until then, the rest another time."""
+
+    hour: datetime
+    until: datetime
+
+
+Ask = Issue | Tend
 
 
 class Told(msgspec.Struct, frozen=True, tag="told"):
