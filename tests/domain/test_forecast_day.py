@@ -21,7 +21,7 @@ from supportix.domain.forecast_day import (
     utc_day,
 )
 from supportix.domain.forecast_model import forecast_model_id
-from supportix.domain.forecast_words import DESK_ID, LEVELS, Confidence, Horizon, Steps, StepsInvalid
+from supportix.domain.forecast_words import DESK_ID, Confidence, Horizon, Steps, StepsInvalid
 from supportix.domain.ids import DepartmentId
 
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)

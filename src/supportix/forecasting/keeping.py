@@ -58,7 +58,9 @@ class Keeping:
             day.update(steps, arrived=arrived, elapsed_seconds=elapsed_seconds, at=self._clock())
             return Kept(recorded=True)
 
-        return await self._carry_out(uuid5(stream_id, f"update {steps.begin} by {arrived} after {elapsed_seconds} s"), update)
+        return await self._carry_out(
+            uuid5(stream_id, f"update {steps.begin} by {arrived} after {elapsed_seconds} s"), update
+        )
 
     async def _issue(self, message: ToIssue, based_on: int) -> Kept:
         steps = message.steps
