@@ -175,3 +175,9 @@ def test_a_command_without_details_takes_no_body_or_an_empty_object(agent: Perso
     assert agent.send("POST", f"{path}/start-work").status_code == 200
     assert agent.post(f"{path}/await-customer", {}).status_code == 200
     assert problem(agent.post(f"{path}/start-work", {"why": "?"})) == (400, "invalid-request")
+
+
+@pytest.mark.parametrize("end", ["%0A", "%20"])
+def test_a_reference_with_something_behind_it_is_none(customer: Person, a_waiting_ticket: Json, end: str):
+    for reference in (a_waiting_ticket["ticket_id"], a_waiting_ticket["number"]):
+        assert problem(customer.get(f"/tickets/{reference}{end}")) == (400, "invalid-request")

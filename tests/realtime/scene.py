@@ -30,6 +30,7 @@ from supportix.domain.department import Department, create_department
 from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
 from supportix.domain.merge_evidence import Evidence
 from supportix.domain.ticket_words import Channel, Priority
+from supportix.forecasting.keeping import Keeping
 from supportix.identity.roles import Role
 from supportix.projections.runner import ProjectionRunner
 from supportix.realtime.relay import Relay
@@ -50,6 +51,7 @@ class Desk:
 
     def __init__(self, core: Core) -> None:
         self.core = core
+        self.forecasts = Keeping(core.desk, utc_now)
 
     async def department(self, name: str | None = None) -> DepartmentId:
         department_id = DepartmentId(uuid4())

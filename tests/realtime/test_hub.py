@@ -4,16 +4,19 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
 import psycopg
 import pytest
+from tests.issued import hours, to_choose, to_issue
 from tests.realtime.proxy import line_to
 from tests.realtime.scene import Desk, desk_on, has_copied, has_projected, relaying, running
 from tests.waiting import until
 
+from supportix.domain.forecast_words import Horizon
 from supportix.domain.ticket_words import Priority
 from supportix.embedded import EmbeddedNats
 from supportix.identity.roles import Role
@@ -31,6 +34,7 @@ from supportix.store.committer import Fence
 
 EVERYTHING = frozenset(Topic)
 TICKETS = frozenset({Topic.TICKETS})
+NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 FrameRead = dict[str, Any]
 
@@ -439,6 +443,53 @@ def test_merges_are_told_to_those_who_see_every_department_live_and_afterwards(d
             async with listening(hub, somebody(Role.ADMIN)) as at_admin:
                 await at_admin.subscribe(EVERYTHING, resume=before)
                 assert [frame["happened"] for frame in at_admin.of("merge.changed")] == ["suggested", "approved"]
+
+    asyncio.run(scenario())
+
+
+def test_forecasts_are_told_to_those_who_see_every_department_live_and_afterwards(database: str) -> None:
+    async def scenario() -> None:
+        async with desk_on(database) as desk:
+            billing = await desk.department()
+            hub = hub_of(desk)
+            async with (
+                listening(hub, somebody(Role.SUPERVISOR)) as at_supervisor,
+                listening(hub, somebody(Role.SUPERVISOR)) as elsewhere,
+                listening(hub, somebody(Role.AGENT, await desk.agent(billing))) as at_agent,
+                listening(hub, somebody(Role.CUSTOMER)) as at_customer,
+            ):
+                await at_supervisor.subscribe(EVERYTHING)
+                await elsewhere.subscribe(EVERYTHING - {Topic.FORECASTS})
+                for listener in (at_agent, at_customer):
+                    await listener.subscribe(listener.seat.allowed_topics)
+                    assert Topic.FORECASTS not in listener.seat.allowed_topics
+                before = at_supervisor.cursor
+                issued, updated = hours(NINE, 12, 14, 9), hours(NINE, 20, 17)
+                for whose in (billing, None):
+                    await desk.forecasts.save(to_issue(whose, issued), based_on=7)
+                await desk.forecasts.save(to_issue(billing, hours(NINE, 1, 2), Horizon.FORTNIGHT), based_on=7)
+                await desk.forecasts.save(to_choose(None), based_on=7)
+                await desk.forecasts.update(None, updated, arrived=8, elapsed_seconds=600)
+                await at_supervisor.has("forecast.changed", happened="updated")
+                for listener in (elsewhere, at_agent, at_customer):
+                    await listener.is_at(await desk.head())
+                    assert listener.of("forecast.changed") == []
+                told = at_supervisor.of("forecast.changed")
+                expected = [
+                    (str(billing), "issued", issued, 0, 0),
+                    (None, "issued", issued, 0, 0),
+                    (None, "updated", updated, 8, 600),
+                ]
+                for frame, (department, happened, steps, arrived, elapsed) in zip(told, expected, strict=True):
+                    assert (frame["department_id"], frame["happened"]) == (department, happened)
+                    assert (frame["running_mean"], frame["next_mean"]) == steps.means[:2]
+                    assert msgspec.convert(frame["begin"], datetime) == NINE
+                    assert frame["running_quantiles"] == [row[0] for row in steps.quantiles]
+                    assert frame["next_quantiles"] == [row[1] for row in steps.quantiles]
+                    assert (frame["arrived"], frame["elapsed_seconds"]) == (arrived, elapsed)
+            async with listening(hub, somebody(Role.ADMIN)) as at_admin:
+                await at_admin.subscribe(EVERYTHING, resume=before)
+                assert at_admin.of("forecast.changed") == told
 
     asyncio.run(scenario())
 

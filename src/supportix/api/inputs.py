@@ -8,6 +8,9 @@ from msgspec import Meta, Struct
 
 NO_NUL = "^[^\\u0000]*$"
 """PostgreSQL's text can't hold the character U+0000."""
+END = "$(?!\\n)"
+"""Of a pattern: `$` alone also fits before a line break at the end, to Python but not to JSON Schema."""
+UUID_PATTERN = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 BODY_LIMIT_BYTES = 1_000_000
 LARGEST_POSITION = 2**53 - 1
@@ -33,11 +36,11 @@ NewPassword = Annotated[
 ]
 RequestTypeName = Annotated[str, Meta(min_length=1, max_length=50, pattern=NO_NUL, examples=["refund"])]
 SearchText = Annotated[str, Meta(min_length=1, max_length=100, pattern=NO_NUL)]
-TicketNumber = Annotated[str, Meta(pattern="^SUP-[0-9]{4}-[0-9]{6,12}$", examples=["SUP-2026-000123"])]
+TicketNumber = Annotated[str, Meta(pattern=f"^SUP-[0-9]{{4}}-[0-9]{{6,12}}{END}", examples=["SUP-2026-000123"])]
 TicketReference = Annotated[
     str,
     Meta(
-        pattern="^(SUP-[0-9]{4}-[0-9]{6,12}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$",
+        pattern=f"^(SUP-[0-9]{{4}}-[0-9]{{6,12}}|{UUID_PATTERN}){END}",
         description="The ticket's id, or its number.",
         examples=["SUP-2026-000123"],
     ),
@@ -46,7 +49,9 @@ Position = Annotated[int, Meta(ge=0, le=LARGEST_POSITION, description="A positio
 Limit = Annotated[int, Meta(ge=1, le=200, description="How many items at most.")]
 CursorText = Annotated[
     str,
-    Meta(min_length=1, max_length=1_000, pattern="^[A-Za-z0-9_-]+$", description="`next_cursor` of the page before."),
+    Meta(
+        min_length=1, max_length=1_000, pattern=f"^[A-Za-z0-9_-]+{END}", description="`next_cursor` of the page before."
+    ),
 ]
 Moment = Annotated[datetime, Meta(tz=True)]
 Ids = Annotated[tuple[UUID, ...], Meta(max_length=200)]

@@ -6,7 +6,7 @@ Reads the read models of traffic and forecasts; the reckoning is done in a proce
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -14,7 +14,7 @@ import structlog
 from supportix.commands.desk import SupportDesk
 from supportix.forecasting.keeping import Keeping
 from supportix.forecasting.messages import Ask, Failed, Read, Setting, Told, ToSave
-from supportix.forecasting.reckoner import Reckoner
+from supportix.forecasting.reckoner import JOB, Reckoner
 from supportix.forecasting.running_forecasts import RunningForecasts
 from supportix.projections.forecasts import Forecasts
 from supportix.projections.traffic_history import TrafficHistory
@@ -40,11 +40,18 @@ _log = structlog.get_logger(__name__)
 class Forecasting:
     """The one who forecasts, as long as it holds the lease."""
 
-    def __init__(self, desk: SupportDesk, setting: Setting, fence: Fence, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        desk: SupportDesk,
+        setting: Setting,
+        fence: Fence,
+        clock: Callable[[], datetime],
+        program: Sequence[str] = JOB,
+    ) -> None:
         self._desk = desk
         self._clock = clock
         self._keeping = Keeping(desk, clock, fence)
-        self._reckoner = Reckoner(setting)
+        self._reckoner = Reckoner(setting, program)
         self._running = RunningForecasts(desk.pool, self._keeping, clock)
 
     async def run(self) -> None:

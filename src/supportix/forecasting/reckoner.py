@@ -6,13 +6,14 @@ So the worker's other processes don't wait for a fit, and what was fitted stays 
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
 from supportix.forecasting.messages import LONGEST_LINE, Ask, Failed, Message, Reckoned, Setting
 
 STOP_SECONDS = 5.0
+JOB = (sys.executable, "-m", "supportix.forecasting.job")
 
 _decode: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 
@@ -20,8 +21,9 @@ _decode: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 class Reckoner:
     """Its process is started by the first question, and anew by the next one where it has ended."""
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: Setting, program: Sequence[str] = JOB) -> None:
         self._setting = setting
+        self._program = program
         self._process: asyncio.subprocess.Process | None = None
 
     async def ask(self, question: Ask) -> AsyncIterator[Message]:
@@ -66,7 +68,7 @@ class Reckoner:
         if self._process is None or self._process.returncode is not None:
             await self.close()
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "supportix.forecasting.job"),
+                *self._program,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 limit=LONGEST_LINE,

@@ -80,7 +80,11 @@ class RunningForecasts:
         for department_id, series in self._series.items():
             count = arrived.get(department_id, 0)
             steps = running_hour(series.issued, arrived=count, elapsed_seconds=elapsed, carry=series.carry)
-            if not _is_worth_a_word(series, steps, now):
+            moved = _moved(series, steps)
+            if moved < WORTH_A_WORD:
+                continue
+            if moved < JUMP and series.told_at is not None and now - series.told_at < PAUSE:
+                self._position = -1  # To be told after the pause, though nothing more arrives.
                 continue
             series.told, series.told_at = steps, now
             whose = None if department_id == DESK_ID else department_id
@@ -97,11 +101,9 @@ def _taken_up(steps: Any, carry: float, updated: Any) -> _Running:
     return _Running(issued, carry, told, msgspec.convert(updated["at"], datetime))
 
 
-def _is_worth_a_word(series: _Running, steps: Steps, now: datetime) -> bool:
-    moved = max(abs(steps.means[place] - series.told.means[place]) / _spread(series.issued, place) for place in (0, 1))
-    if moved >= JUMP:
-        return True
-    return moved >= WORTH_A_WORD and (series.told_at is None or now - series.told_at >= PAUSE)
+def _moved(series: _Running, steps: Steps) -> float:
+    """How far either hour's mean is from what was told last, in standard deviations of what was issued."""
+    return max(abs(steps.means[place] - series.told.means[place]) / _spread(series.issued, place) for place in (0, 1))
 
 
 def _spread(steps: Steps, place: int) -> float:

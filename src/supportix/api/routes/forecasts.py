@@ -1,6 +1,6 @@
 """Forecasts: of each department and the whole desk, how good they were, and what makes them."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeVar
 from uuid import UUID
 
@@ -9,7 +9,7 @@ import msgspec
 from supportix.api.access import any_of
 from supportix.api.call import Call, Read
 from supportix.api.endpoints import command, query
-from supportix.api.inputs import Moment, Nothing
+from supportix.api.inputs import END, UUID_PATTERN, Moment, Nothing
 from supportix.api.refusals import Fault, InvalidRequest, SpanTooLong
 from supportix.commands.desk import Outcome
 from supportix.commands.forecast_models import ForecastModelAnswer
@@ -41,7 +41,7 @@ OutwardT = TypeVar("OutwardT", bound=msgspec.Struct)
 SeriesName = Annotated[
     str,
     msgspec.Meta(
-        pattern="^(desk|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$",
+        pattern=f"^({DESK}|{UUID_PATTERN}){END}",
         description="A department's id, or `desk` for all of them together.",
         examples=[DESK],
     ),
@@ -169,6 +169,7 @@ async def list_forecasts(call: Call) -> Read[CurrentForecasts]:
 async def get_forecast_accuracy(call: Call, query: AccuracyQuery) -> Read[Accuracies]:
     """Read how the forecasts of each series were met, by how far ahead they were."""
     end = query.end or call.at
+    _must_be_a_usual_year("to", end)
     begin = query.begin or end - timedelta(days=28)
     _must_span(begin, end, LONGEST_ACCURACY)
     wanted = [_id_of(query.series)] if query.series is not None else []
@@ -196,7 +197,7 @@ async def get_forecast(call: Call, series: SeriesName, query: ForecastQuery) -> 
 async def get_forecast_against_actual(call: Call, series: SeriesName, query: HoursQuery) -> Read[ForecastAgainstActual]:
     """Read what came in each hour beside what had been forecast as it began."""
     _must_span(query.begin, query.end, LONGEST_SPAN)
-    begin = query.begin.replace(minute=0, second=0, microsecond=0)
+    begin = query.begin.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     found = await against_actual(call.backend.database, _id_of(series), begin, query.end)
     items = tuple(found.value)
     return Read(ForecastAgainstActual(department_id=_outward_id(_id_of(series)), items=items), found.position)
@@ -281,11 +282,15 @@ def _outward(view: msgspec.Struct, kind: type[OutwardT]) -> OutwardT:
 
 
 def _must_span(begin: datetime, end: datetime, longest: timedelta) -> None:
-    for name, moment in (("from", begin), ("to", end)):
-        if not 1970 <= moment.year < 3000:  # noqa: PLR2004 - what PostgreSQL and people reckon with.
-            raise InvalidRequest(Fault("query", "a year from 1970 to 2999 was expected", parameter=name))
+    _must_be_a_usual_year("from", begin)
+    _must_be_a_usual_year("to", end)
     if not timedelta(0) <= end - begin <= longest:
         raise SpanTooLong(f"a span of up to {longest.days} days was expected")
+
+
+def _must_be_a_usual_year(name: str, moment: datetime) -> None:
+    if not 1970 <= moment.year < 3000:  # noqa: PLR2004 - what PostgreSQL and people reckon with.
+        raise InvalidRequest(Fault("query", "a year from 1970 to 2999 was expected", parameter=name))
 
 
 ENDPOINTS = (
