@@ -41,6 +41,7 @@ def test_settings_of_a_department(supervisor: Person, department: str, another_d
         "wait_high_minutes": 1000,
         "underused_percent": 30,
         "cool_down_minutes": 60,
+        "suggestion_minutes": 1440,
         "compatible_ids": [another_department],
     }
     assert answer["settings"] == expected
@@ -55,6 +56,7 @@ def test_settings_of_a_department(supervisor: Person, department: str, another_d
         ({"wait_low_minutes": 61, "wait_high_minutes": 60}, (422, "marks-out-of-order")),
         ({"compatible_ids": [NOBODY]}, (422, "unknown-department")),
         ({"underused_percent": 0}, (400, "invalid-request")),
+        ({"suggestion_minutes": 0}, (400, "invalid-request")),
         ({"mode": "sometimes"}, (400, "invalid-request")),
     ],
 )

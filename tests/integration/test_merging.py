@@ -133,6 +133,30 @@ async def test_a_suggestion_is_withdrawn_only_below_the_low_mark(desk: MergingDe
     assert (last.fact.reason, last.fact.evidence.source.queue_length) == (AbandonReason.LOAD_FELL, 1)
 
 
+@pytest.mark.parametrize("by_hand", [True, False])
+async def test_a_suggestion_that_nobody_decided_on_lapses(core, by_hand):
+    """However it was made. It lets both departments go; what was made by hand is not withdrawn by its load."""
+    await take_lease(core)
+    desk = await MergingDesk(core).open(suggestion_minutes=5, cool_down_minutes=60)
+    await desk.tickets(1 if by_hand else 6)
+    if by_hand:
+        await desk.by_hand(approved=False)
+    await desk.until_nothing_is_to_do()
+    assert [merge.state for merge in await desk.merges()] == [MergeState.SUGGESTED]
+
+    for _ in range(300):  # Five minutes go by.
+        _ = desk.scene.now
+    await desk.until_nothing_is_to_do()
+    (merge,) = await desk.merges()
+    (*_, last) = await core.desk.reading.stream(merge.id)
+    assert isinstance(last.fact, MergeAbandoned)
+    assert (merge.state, last.fact.reason) == (MergeState.ABANDONED, AbandonReason.NOT_DECIDED)
+    for department in (desk.busy, desk.idle):
+        assert (await core.desk.load(Department, department)).merge_id is None
+    await desk.project()
+    assert (await all_rows(core))["merges"][0][11] == "not_decided"
+
+
 async def test_what_left_the_queue_meanwhile_is_passed_over_and_what_came_stays(desk: MergingDesk):
     elsewhere = await desk.scene.department("Elsewhere")
     first, second, *others = await desk.tickets(8)
