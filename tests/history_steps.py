@@ -284,6 +284,7 @@ STEPS_BY_NAME: Mapping[str, CarryOut] = {
     "transfer": _on_ticket(_transfer),
     "start": _on_ticket(lambda desk, ticket, _: ticket.start_work(at=desk.now)),
     "await": _on_ticket(lambda desk, ticket, _: ticket.await_customer(at=desk.now)),
+    "answer": _on_ticket(lambda desk, ticket, _: ticket.customer_answered(at=desk.now)),
     "resolve": _on_ticket(
         lambda desk, ticket, step: ticket.resolve(resolution=WORDS[step.what % len(WORDS)], at=desk.now)
     ),

@@ -14,6 +14,7 @@ from supportix.commands.tickets import (
     AwaitCustomer,
     ChangePriority,
     CloseTicket,
+    CustomerAnswered,
     ReopenTicket,
     ResolveTicket,
     StartWork,
@@ -28,7 +29,7 @@ from supportix.identity.roles import PERMISSIONS, Permission, Role
 from supportix.store.committer import Command
 
 YES = None
-WAITING, HELD, ENDED = "waiting", "held", "resolved"
+WAITING, HELD, PENDING, ENDED = "waiting", "held", "pending", "resolved"
 
 
 class Cast(NamedTuple):
@@ -49,6 +50,8 @@ class Cast(NamedTuple):
         ticket_id = TicketId((await self.scene.ticket(self.department, self.requester)).ticket_id)
         if state != WAITING:
             await self.scene.send(AssignTicket(ticket_id=ticket_id, agent_id=AgentId(self.holder.id)))
+        if state == PENDING:
+            await self.scene.send(AwaitCustomer(ticket_id=ticket_id))
         if state == ENDED:
             await self.scene.send(ResolveTicket(ticket_id=ticket_id))
         return ticket_id
@@ -75,6 +78,7 @@ COMMANDS = {
     "transfer": (HELD, lambda t, cast, _: TransferTicket(ticket_id=t, department_id=cast.elsewhere)),
     "start work": (HELD, lambda t, *_: StartWork(ticket_id=t)),
     "await the customer": (HELD, lambda t, *_: AwaitCustomer(ticket_id=t)),
+    "say that the customer answered": (PENDING, lambda t, *_: CustomerAnswered(ticket_id=t)),
     "resolve": (HELD, lambda t, *_: ResolveTicket(ticket_id=t)),
     "close": (ENDED, lambda t, *_: CloseTicket(ticket_id=t)),
     "reopen": (ENDED, lambda t, *_: ReopenTicket(ticket_id=t)),
@@ -89,10 +93,10 @@ def only(*allowed: str, otherwise: type[Refusal] = Forbidden) -> Mapping[str, ty
 
 EVERYTHING = tuple(name for name in COMMANDS if name != "take it on")
 MATRIX: Mapping[str, Mapping[str, type[Refusal] | None]] = {
-    "requester": only("close", "reopen"),
+    "requester": only("say that the customer answered", "close", "reopen"),
     "stranger": only(otherwise=NotFound),
     "holder": only(*EVERYTHING, "take it on"),
-    "colleague": only("take it on", "transfer", "close", "reopen"),
+    "colleague": only("take it on", "transfer", "say that the customer answered", "close", "reopen"),
     "agent_elsewhere": only(otherwise=NotFound),
     "supervisor": only(*EVERYTHING),
     "admin": only(*EVERYTHING),

@@ -14,6 +14,7 @@ from supportix.domain.ticket_facts import (
     TicketAssigned,
     TicketAwaitingCustomer,
     TicketClosed,
+    TicketCustomerAnswered,
     TicketOpened,
     TicketPriorityChanged,
     TicketReopened,
@@ -108,6 +109,10 @@ class AwaitingCustomer(Entry, frozen=True, kw_only=True, tag="ticket-awaiting-cu
     """The customer is asked for something."""
 
 
+class CustomerAnswered(Entry, frozen=True, kw_only=True, tag="ticket-customer-answered"):
+    """The customer gave what was asked for."""
+
+
 class Resolved(Entry, frozen=True, kw_only=True, tag="ticket-resolved"):
     """It was resolved."""
 
@@ -145,6 +150,7 @@ TimelineEntry = (
     | Transferred
     | WorkStarted
     | AwaitingCustomer
+    | CustomerAnswered
     | Resolved
     | Closed
     | Reopened
@@ -161,6 +167,7 @@ _ENTRIES: dict[type[Fact], type[TimelineEntry]] = {
     TicketTransferred: Transferred,
     TicketWorkStarted: WorkStarted,
     TicketAwaitingCustomer: AwaitingCustomer,
+    TicketCustomerAnswered: CustomerAnswered,
     TicketResolved: Resolved,
     TicketClosed: Closed,
     TicketReopened: Reopened,

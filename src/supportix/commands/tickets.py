@@ -80,6 +80,10 @@ class AwaitCustomer(TicketCommand, frozen=True, kw_only=True):
     pass
 
 
+class CustomerAnswered(TicketCommand, frozen=True, kw_only=True):
+    pass
+
+
 class ResolveTicket(TicketCommand, frozen=True, kw_only=True):
     resolution: str = ""
 
@@ -250,6 +254,13 @@ class Tickets:
         must_work_on(actor, ticket)
         ticket.await_customer(at=at)
 
+    async def _customer_answered(
+        self, _work: Work, ticket: Ticket, _: CustomerAnswered, actor: Actor, at: datetime
+    ) -> None:
+        if not (actor.may(Permission.TICKETS_ANSWER_OWN) and ticket.requester_id == actor.id):
+            actor.must_have(Permission.TICKETS_WORK)
+        ticket.customer_answered(at=at)
+
     async def _resolve(self, work: Work, ticket: Ticket, command: ResolveTicket, actor: Actor, at: datetime) -> None:
         must_work_on(actor, ticket)
         holder = ticket.agent_id
@@ -294,6 +305,7 @@ class Tickets:
         TransferTicket: _transfer,
         StartWork: _start_work,
         AwaitCustomer: _await_customer,
+        CustomerAnswered: _customer_answered,
         ResolveTicket: _resolve,
         CloseTicket: _close,
         ReopenTicket: _reopen,

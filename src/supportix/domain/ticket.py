@@ -1,8 +1,8 @@
 """A ticket's life, from opening to closing.
 
 Owns the streams of tickets: emits TicketOpened, TicketTagsSuggested, TicketRouted, TicketAssigned, TicketUnassigned,
-TicketTransferred, TicketWorkStarted, TicketAwaitingCustomer, TicketResolved, TicketClosed, TicketReopened and
-TicketPriorityChanged.
+TicketTransferred, TicketWorkStarted, TicketAwaitingCustomer, TicketCustomerAnswered, TicketResolved, TicketClosed,
+TicketReopened and TicketPriorityChanged.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -20,6 +20,7 @@ from supportix.domain.ticket_facts import (
     TicketAssigned,
     TicketAwaitingCustomer,
     TicketClosed,
+    TicketCustomerAnswered,
     TicketOpened,
     TicketPriorityChanged,
     TicketReopened,
@@ -133,6 +134,12 @@ class Ticket(Aggregate, kw_only=True):
     def await_customer(self, *, at: datetime) -> "Ticket":
         self._must_allow(Status.PENDING)
         return self.record(TicketAwaitingCustomer(occurred_at=at))
+
+    def customer_answered(self, *, at: datetime) -> "Ticket":
+        """Refused: TransitionRefused, unless it waits for the customer."""
+        if self.status is not Status.PENDING:
+            raise TransitionRefused(f"ticket {self.number} is {self.status} and doesn't wait for the customer")
+        return self.record(TicketCustomerAnswered(occurred_at=at))
 
     def resolve(self, *, resolution: str, at: datetime) -> "Ticket":
         self._must_allow(Status.RESOLVED)
@@ -287,6 +294,7 @@ for _fact in (
     TicketTransferred,
     TicketWorkStarted,
     TicketAwaitingCustomer,
+    TicketCustomerAnswered,
     TicketResolved,
     TicketClosed,
     TicketReopened,

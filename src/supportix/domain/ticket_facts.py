@@ -178,6 +178,15 @@ class TicketAwaitingCustomer(Fact, frozen=True, kw_only=True, omit_defaults=True
         ticket.status = Status.PENDING
 
 
+class TicketCustomerAnswered(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What was asked of the customer has come. Its agent goes on with it, or it is taken back from one who is gone."""
+
+    TOPIC: ClassVar[str] = "ticket.customer_answered.v1"
+
+    def apply(self, ticket: "Ticket") -> None:
+        ticket.status = Status.IN_PROGRESS
+
+
 class TicketResolved(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     TOPIC: ClassVar[str] = "ticket.resolved.v1"
     department_id: DepartmentId

@@ -14,6 +14,7 @@ from supportix.domain.ticket_facts import (
     TicketAssigned,
     TicketAwaitingCustomer,
     TicketClosed,
+    TicketCustomerAnswered,
     TicketOpened,
     TicketPriorityChanged,
     TicketQueued,
@@ -163,6 +164,11 @@ def _(_: TicketWorkStarted, row: TicketRow) -> None:
 @_apply.register
 def _(_: TicketAwaitingCustomer, row: TicketRow) -> None:
     row.status = Status.PENDING
+
+
+@_apply.register
+def _(_: TicketCustomerAnswered, row: TicketRow) -> None:
+    row.status = Status.IN_PROGRESS
 
 
 @_apply.register

@@ -16,6 +16,7 @@ from supportix.commands.tickets import (
     AwaitCustomer,
     ChangePriority,
     CloseTicket,
+    CustomerAnswered,
     ReassignTicket,
     ReopenTicket,
     ResolveTicket,
@@ -223,6 +224,24 @@ async def await_customer(call: Call, ticket_id: UUID, body: Nothing) -> Outcome:
 
 @command(
     "POST",
+    "/tickets/{ticket_id}/customer-answered",
+    needs=any_of(Permission.TICKETS_ANSWER_OWN, Permission.TICKETS_WORK),
+    tag=TAG,
+    answer=TicketAnswer,
+    conditional=True,
+    refusals=(NotFound, Forbidden, TransitionRefused),
+)
+async def customer_answered(call: Call, ticket_id: UUID, body: Nothing) -> Outcome:  # noqa: ARG001 - checked to be empty.
+    """Say that what was asked of the customer has come. Customers say so of their own tickets.
+
+    The ticket is in progress again; where its agent has gone offline, it goes back to the head of its queue.
+    """
+    answered = CustomerAnswered(ticket_id=TicketId(ticket_id), expected_version=call.expected_version)
+    return await _carry_out(call, answered)
+
+
+@command(
+    "POST",
     "/tickets/{ticket_id}/resolve",
     needs=WORKING,
     tag=TAG,
@@ -300,6 +319,7 @@ ENDPOINTS = (
     transfer_ticket,
     start_work,
     await_customer,
+    customer_answered,
     resolve_ticket,
     close_ticket,
     reopen_ticket,
