@@ -6,12 +6,13 @@ from uuid import UUID
 
 import pytest
 from tests.auditing import audited, rewrite
-from tests.billing_desk import NOW, a_desk, arrive, finish
+from tests.billing_desk import NOW, a_desk, arrive, change, finish
 from tests.dispatching import decide, serve
 from tests.small_desk import Desk
 
 from supportix.bootstrap import Core
 from supportix.commands.desk import stored
+from supportix.domain.agent import Agent
 from supportix.domain.demand import Demand
 from supportix.domain.ticket_words import Priority
 from supportix.processes.audit import Finding
@@ -123,3 +124,24 @@ async def test_a_chooser_who_claims_to_have_known_more_has_to_have_gone_by_it(co
     (finding,) = (await audited(core)).findings
     urgent = next(e.originator_id for e in desk.log[known:] if getattr(e.fact, "priority", None) is Priority.URGENT)
     assert finding.what == f"ticket {urgent} was before it in the queue, and could be taken"
+
+
+async def test_a_chooser_who_claims_to_have_known_less_has_to_have_gone_by_that(core: Core) -> None:
+    """Before the first choices were saved, their tickets still waited, and their agents had room."""
+    desk = a_desk(agents=3, capacity=1)
+    skills = ("french", "sql", "vpn")
+    for agent, skill in zip(desk.all(Agent), skills, strict=True):
+        change(desk, agent, lambda each, skill=skill: each.change_skills({skill: 3}, at=NOW))
+    first, second, third = (arrive(desk, demand=Demand(skills=(skill,))) for skill in skills)
+    known = len(desk.log)
+    late = desk.board.events_of(decide(desk, desk.board.ready(), 2), at=NOW)
+    arrive(desk, demand=FRENCH)
+    desk.save(late)
+    assert [decision.claim.originator_id for decision in serve(desk)] == [third]
+    await write(core, desk)
+    assert (await audited(core)).findings == []
+
+    await rewrite(core, "ticket.assigned.v1", lambda fact: fact["reasons"].update(based_on=known), nth=2)
+    (finding,) = (await audited(core)).findings
+    assert finding.what == f"ticket {first} was before it in the queue, and could be taken"
+    assert second != finding.stream_id == third
