@@ -22,6 +22,7 @@ from supportix.domain.merge import (
 from supportix.domain.merge_evidence import Trigger
 from supportix.domain.merge_settings import MergeMode, MergeStrategy
 from supportix.domain.ticket import Ticket
+from supportix.projections.merge_load import merge_scene
 from supportix.store.committer import Command
 from supportix.store.errors import LeaseLost, VersionConflict
 
@@ -189,9 +190,25 @@ async def test_a_moved_ticket_stays_at_home_and_its_traffic_counts_there(desk: M
     rows = await all_rows(desk.core)
     counted = {(row[0], row[2:]) for row in rows["traffic_history"]}
     assert counted == {(desk.busy, (2, 1, 1)), (desk.idle, (0, 1, 0))}
+    assert [(row[0], row[2]) for row in rows["queue_pace"]] == [(desk.idle, 2)]
     assert rows["moved_tickets"] == [(moved, desk.busy)]
     assert (await desk.core.desk.load(Ticket, stays)).home_department_id == desk.idle
     assert await rebuilt_rows(desk.core) == rows
+
+
+async def test_the_pace_is_that_of_the_queue_that_tickets_were_taken_from_wherever_they_are_at_home(desk: MergingDesk):
+    """So that a department whose tickets another one took looks no faster than it is."""
+    moved, stays, *_ = await desk.tickets(3)
+    await desk.by_hand()
+    await desk.until_nothing_is_to_do()
+    assert await desk.departments_of([moved, stays]) == ["idle", "busy"]
+    await desk.scene.send(AssignTicket(ticket_id=moved, agent_id=AgentId(desk.helper.id)))
+    await desk.project()
+
+    scene = await merge_scene(desk.core.pool, desk.scene.now, department_ids=[desk.busy, desk.idle])
+    busy, idle = (scene.standings[each].load for each in (desk.busy, desk.idle))
+    assert (busy.queue_length, busy.taken_per_hour) == (2, 0)
+    assert idle.taken_per_hour > 0
 
 
 async def test_a_pool_lasts_until_the_load_has_fallen(core):
@@ -243,8 +260,6 @@ async def test_a_department_takes_part_in_one_merge_however_many_are_begun_at_on
 
 
 async def _begin(desk: MergingDesk, source, target):
-    from supportix.projections.merge_load import merge_scene
-
     scene = await merge_scene(desk.core.pool, desk.scene.now, department_ids=[source, target])
     evidence = scene.evidence(source, target)
     assert evidence is not None

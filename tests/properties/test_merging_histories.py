@@ -135,6 +135,12 @@ def says_what_the_domain_says(rows, desk: Desk) -> None:
         if each.merging is not None or each.merge_id is not None or each.merge_left_at is not None
     }
     assert set(rows["traffic_history"]) == _traffic_by_home(desk)
+    taken = Counter(
+        (event.fact.department_id, quarter_of(event.fact.occurred_at))
+        for event in desk.log
+        if isinstance(event.fact, TicketAssigned)
+    )
+    assert set(rows["queue_pace"]) == {(*key, count) for key, count in taken.items()}
 
 
 def _traffic_by_home(desk: Desk) -> set[tuple]:

@@ -5,7 +5,7 @@ from supportix.projections.department_queue import department_queue
 from supportix.projections.departments import departments
 from supportix.projections.merges import department_merging, merges
 from supportix.projections.ticket_list import tickets
-from supportix.projections.traffic_history import moved_tickets, traffic_history
+from supportix.projections.traffic_history import moved_tickets, queue_pace, traffic_history
 
 TABLES = (
     tickets,
@@ -14,6 +14,7 @@ TABLES = (
     agent_turns,
     departments,
     traffic_history,
+    queue_pace,
     moved_tickets,
     merges,
     department_merging,

@@ -13,7 +13,7 @@ from supportix.projections.agent_load import AgentLoad, agent_load
 from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, fetch, fetch_one
 from supportix.projections.department_queue import DepartmentQueue, department_queue, place_columns
 from supportix.projections.ticket_list import TicketList, tickets
-from supportix.projections.traffic_history import TrafficHistory, quarter_of, traffic_history
+from supportix.projections.traffic_history import TrafficHistory, quarter_of, queue_pace
 
 
 class TicketScope(msgspec.Struct, frozen=True):
@@ -156,11 +156,11 @@ async def ticket_detail(
 
 
 def _assigned_since(moment: datetime) -> Any:
-    """Correlated with `tickets`: how many its department has given out in the quarter hours from that one on."""
-    history = traffic_history.c
-    assigned = select(func.sum(history.assignments)).where(
-        history.department_id == tickets.c.department_id,
-        history.quarter >= literal(quarter_of(moment), DateTime(timezone=True)),
+    """Correlated with `tickets`: how many were given out of its queue in the quarter hours from that one on."""
+    pace = queue_pace.c
+    assigned = select(func.sum(pace.taken)).where(
+        pace.department_id == tickets.c.department_id,
+        pace.quarter >= literal(quarter_of(moment), DateTime(timezone=True)),
     )
     return assigned.scalar_subquery()
 

@@ -1,6 +1,7 @@
 """Traffic per department and quarter hour. Consumes TicketRouted, TicketAssigned, TicketResolved and TicketTransferred.
 
-A ticket that a merge moved counts at its home: traffic tells where work came from, whoever did it.
+A ticket that a merge moved counts at its home: traffic tells where work came from, whoever did it. How fast queues are
+served is kept apart from that: there each assignment counts in the department out of whose queue the ticket was taken.
 """
 
 from collections.abc import Iterator
@@ -28,6 +29,16 @@ traffic_history = Table(
 )
 """A ticket counts once as an arrival, in the department that it was first routed to."""
 
+queue_pace = Table(
+    "queue_pace",
+    metadata,
+    Column("department_id", Uuid, primary_key=True),
+    Column("quarter", DateTime(timezone=True), primary_key=True),
+    Column("taken", Integer, nullable=False),
+    schema=LIVE,
+)
+"""How many tickets agents were given out of each department's queue, wherever these are at home."""
+
 moved_tickets = Table(
     "moved_tickets",
     metadata,
@@ -44,14 +55,15 @@ class MovedTicket(msgspec.Struct):
 
 
 class TrafficHistory:
-    """Keeps the tables `traffic_history` and `moved_tickets`."""
+    """Keeps the tables `traffic_history`, `queue_pace` and `moved_tickets`."""
 
     name = "traffic_history"
-    tables = (traffic_history, moved_tickets)
+    tables = (traffic_history, queue_pace, moved_tickets)
     subjects = (Ticket,)
 
     def __init__(self, schema: str = LIVE) -> None:
         self._counts = Counts(traffic_history, schema)
+        self._pace = Counts(queue_pace, schema)
         self._moved = Rows(moved_tickets, MovedTicket, schema)
 
     async def prepare(self, connection: Connection, entries: list[LogEntry]) -> None:
@@ -64,6 +76,7 @@ class TrafficHistory:
             self._counts.add((fact.department_id, quarter_of(fact.occurred_at)), "arrivals")
         elif isinstance(fact, TicketAssigned):
             self._counts.add((self._home(entry.stream_id, fact), quarter_of(fact.occurred_at)), "assignments")
+            self._pace.add((fact.department_id, quarter_of(fact.occurred_at)), "taken")
         elif isinstance(fact, TicketResolved):
             self._counts.add((self._home(entry.stream_id, fact), quarter_of(fact.occurred_at)), "resolutions")
         elif isinstance(fact, TicketTransferred):
@@ -71,6 +84,7 @@ class TrafficHistory:
 
     async def write(self, connection: Connection) -> None:
         await self._counts.write(connection)
+        await self._pace.write(connection)
         await self._moved.write(connection)
 
     def _home(self, ticket_id: UUID, fact: TicketAssigned | TicketResolved) -> UUID:
