@@ -90,6 +90,8 @@ EVENTFUL = [
     *[Step("capacity", n, 8, 0) for n in range(3)],
     *[Step("pause", 0, 0, 0), Step("resume", 0, 0, 0), Step("routing rules", 1, 0, 0), Step("request types", 1, 0, 0)],
     *[Step("open", n, 5 * n, 1) for n in range(12)],
+    *[Step("accept tags", n, 0, 0) for n in range(6)],
+    *[Step("dismiss tags", n, 0, 0) for n in range(12)],
     *[Step("schedule", 2, 1, 1), Step("distribute", 0, 7, 1), Step("keep to schedule", 2, 0, 7)],
     *[Step("take back", n, n, 1) for n in range(2)],
     *[Step("force", 0, 0, 1), Step("distribute", 0, 7, 1), Step("start", 1, 0, 1)],

@@ -285,6 +285,8 @@ STEPS_BY_NAME: Mapping[str, CarryOut] = {
     "start": _on_ticket(lambda desk, ticket, _: ticket.start_work(at=desk.now)),
     "await": _on_ticket(lambda desk, ticket, _: ticket.await_customer(at=desk.now)),
     "answer": _on_ticket(lambda desk, ticket, _: ticket.customer_answered(at=desk.now)),
+    "accept tags": _on_ticket(lambda desk, ticket, _: ticket.accept_tags(ticket.suggested_tags, at=desk.now)),
+    "dismiss tags": _on_ticket(lambda desk, ticket, _: ticket.dismiss_tags(ticket.suggested_tags, at=desk.now)),
     "resolve": _on_ticket(
         lambda desk, ticket, step: ticket.resolve(resolution=WORDS[step.what % len(WORDS)], at=desk.now)
     ),

@@ -10,11 +10,13 @@ from tests.scene import ADMIN, SUPERVISOR, Scene, a_customer, opening, without_a
 from supportix.commands.actors import Actor
 from supportix.commands.agents import RegisterAgent
 from supportix.commands.tickets import (
+    AcceptTags,
     AssignTicket,
     AwaitCustomer,
     ChangePriority,
     CloseTicket,
     CustomerAnswered,
+    DismissTags,
     ReopenTicket,
     ResolveTicket,
     StartWork,
@@ -24,6 +26,7 @@ from supportix.commands.tickets import (
 from supportix.domain.agent import Availability
 from supportix.domain.errors import Forbidden, NotFound, Refusal
 from supportix.domain.ids import AgentId, DepartmentId, TicketId
+from supportix.domain.ticket import TagsNotSuggested
 from supportix.domain.ticket_words import Priority
 from supportix.identity.roles import PERMISSIONS, Permission, Role
 from supportix.store.committer import Command
@@ -120,6 +123,23 @@ async def test_who_may_do_what_with_a_ticket(core, who):
         except Refusal as refused:
             refusal = type(refused)
         assert refusal is MATRIX[who][name], f"{who}: {name}"
+
+
+@pytest.mark.parametrize("make", [AcceptTags, DismissTags])
+async def test_staff_who_see_a_ticket_decide_on_the_tags_suggested_for_it(core, make):
+    """There are none here, which only those are told who may."""
+    cast = await a_cast(Scene(core))
+    ticket_id = await cast.ticket(WAITING)
+    refused: dict[str, type[Refusal]] = {}
+    for who in MATRIX:
+        with pytest.raises(Refusal) as caught:
+            await cast.scene.send(make(ticket_id=ticket_id, tags=("billing",)), getattr(cast, who))
+        refused[who] = type(caught.value)
+    assert refused == {
+        "requester": Forbidden,
+        "stranger": NotFound,
+        "agent_elsewhere": NotFound,
+    } | dict.fromkeys(("holder", "colleague", "supervisor", "admin"), TagsNotSuggested)
 
 
 async def test_an_agent_assigns_tickets_to_nobody_else(core):

@@ -20,6 +20,8 @@ from supportix.domain.ticket_facts import (
     TicketReopened,
     TicketResolved,
     TicketRouted,
+    TicketTagsAccepted,
+    TicketTagsDismissed,
     TicketTagsSuggested,
     TicketTransferred,
     TicketUnassigned,
@@ -72,6 +74,18 @@ class TagsSuggested(Entry, frozen=True, kw_only=True, tag="ticket-tags-suggested
 
     tags: tuple[SuggestedTag, ...] | None
     model_version: int | None
+
+
+class TagsAccepted(Entry, frozen=True, kw_only=True, tag="ticket-tags-accepted"):
+    """Somebody took over tags that were suggested."""
+
+    tags: tuple[str, ...]
+
+
+class TagsDismissed(Entry, frozen=True, kw_only=True, tag="ticket-tags-dismissed"):
+    """Somebody let go of tags that were suggested. They are for staff, and null for others."""
+
+    tags: tuple[str, ...] | None
 
 
 class Assigned(Entry, frozen=True, kw_only=True, tag="ticket-assigned"):
@@ -144,6 +158,8 @@ class PriorityChanged(Entry, frozen=True, kw_only=True, tag="ticket-priority-cha
 TimelineEntry = (
     Opened
     | TagsSuggested
+    | TagsAccepted
+    | TagsDismissed
     | Routed
     | Assigned
     | Unassigned
@@ -161,6 +177,8 @@ TimelineEntry = (
 _ENTRIES: dict[type[Fact], type[TimelineEntry]] = {
     TicketOpened: Opened,
     TicketTagsSuggested: TagsSuggested,
+    TicketTagsAccepted: TagsAccepted,
+    TicketTagsDismissed: TagsDismissed,
     TicketRouted: Routed,
     TicketAssigned: Assigned,
     TicketUnassigned: Unassigned,
@@ -175,6 +193,7 @@ _ENTRIES: dict[type[Fact], type[TimelineEntry]] = {
 }
 _FOR_STAFF: dict[type[TimelineEntry], frozenset[str]] = {
     TagsSuggested: frozenset({"tags", "model_version"}),
+    TagsDismissed: frozenset({"tags"}),
     Routed: frozenset({"evidence"}),
     Assigned: frozenset({"reasons"}),
     Unassigned: frozenset({"reason"}),

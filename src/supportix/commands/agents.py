@@ -150,8 +150,10 @@ class Agents:
 
         Refused: Forbidden.
         """
-        own = actor.role is Role.AGENT and actor.id == agent_id
-        actor.must_have(Permission.AGENTS_OWN_AVAILABILITY if own else Permission.AGENTS_MANAGE)
+        if actor.role is not Role.AGENT:
+            actor.must_have(Permission.AGENTS_MANAGE)
+        elif actor.id != agent_id:
+            raise Forbidden("agents end the watch on themselves, and on nobody else")
         async with self._desk.pool.connection() as connection:
             await connection.execute("DELETE FROM agent_heartbeats WHERE agent_id = %s", (agent_id,))
 

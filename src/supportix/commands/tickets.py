@@ -100,6 +100,20 @@ class ChangePriority(TicketCommand, frozen=True, kw_only=True):
     priority: Priority
 
 
+class DecideOnTags(TicketCommand, frozen=True, kw_only=True):
+    """On some of the tags that a model suggested."""
+
+    tags: tuple[str, ...]
+
+
+class AcceptTags(DecideOnTags, frozen=True, kw_only=True):
+    pass
+
+
+class DismissTags(DecideOnTags, frozen=True, kw_only=True):
+    pass
+
+
 class TicketAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The ticket right after a command. `version` is what If-Match wants next."""
 
@@ -298,6 +312,16 @@ class Tickets:
         kept = msgspec.structs.replace(demand, returned=now.returned)
         ticket.change_priority(command.priority, at=at, demand=kept if kept != now else None)
 
+    async def _accept_tags(self, _work: Work, ticket: Ticket, command: AcceptTags, actor: Actor, at: datetime) -> None:
+        actor.must_have(Permission.TICKETS_WORK)
+        ticket.accept_tags(command.tags, at=at)
+
+    async def _dismiss_tags(
+        self, _work: Work, ticket: Ticket, command: DismissTags, actor: Actor, at: datetime
+    ) -> None:
+        actor.must_have(Permission.TICKETS_WORK)
+        ticket.dismiss_tags(command.tags, at=at)
+
     _steps: ClassVar[dict[type[TicketCommand], Callable[..., Awaitable[None]]]] = {
         AssignTicket: _assign,
         ReassignTicket: _reassign,
@@ -310,6 +334,8 @@ class Tickets:
         CloseTicket: _close,
         ReopenTicket: _reopen,
         ChangePriority: _prioritise,
+        AcceptTags: _accept_tags,
+        DismissTags: _dismiss_tags,
     }
 
 

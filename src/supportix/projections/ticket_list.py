@@ -20,6 +20,8 @@ from supportix.domain.ticket_facts import (
     TicketQueued,
     TicketReopened,
     TicketResolved,
+    TicketTagsAccepted,
+    TicketTagsDismissed,
     TicketTagsSuggested,
     TicketWorkStarted,
 )
@@ -131,6 +133,17 @@ def _apply(fact: Fact, row: TicketRow) -> None:
 @_apply.register
 def _(fact: TicketTagsSuggested, row: TicketRow) -> None:
     row.suggested_tags = [tag.name for tag in fact.tags]
+
+
+@_apply.register
+def _(fact: TicketTagsAccepted, row: TicketRow) -> None:
+    row.tags = list(dict.fromkeys((*row.tags, *fact.tags)))
+    row.suggested_tags = [tag for tag in row.suggested_tags if tag not in fact.tags]
+
+
+@_apply.register
+def _(fact: TicketTagsDismissed, row: TicketRow) -> None:
+    row.suggested_tags = [tag for tag in row.suggested_tags if tag not in fact.tags]
 
 
 @_apply.register

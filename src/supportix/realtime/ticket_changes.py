@@ -22,6 +22,7 @@ from supportix.domain.ticket_facts import (
     TicketQueued,
     TicketReopened,
     TicketResolved,
+    TicketTagsAccepted,
     TicketWorkStarted,
 )
 from supportix.domain.ticket_words import Status
@@ -44,6 +45,7 @@ _FOR_CUSTOMERS = (
     TicketClosed,
     TicketReopened,
     TicketPriorityChanged,
+    TicketTagsAccepted,
 )
 """Customers are told of these. A new kind of fact is for staff only until it is listed here."""
 
