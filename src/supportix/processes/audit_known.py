@@ -8,7 +8,7 @@ from collections import Counter
 from typing import NamedTuple
 from uuid import UUID
 
-from supportix.domain.agent import Agent
+from supportix.domain.agent import Agent, WorkReserved
 from supportix.domain.aggregate import DomainEvent
 from supportix.domain.demand import Requirement
 from supportix.domain.department import AssignmentPolicyChanged, DepartmentCreated
@@ -42,6 +42,7 @@ class Known:
         self._own_team = frozenset({department_id})
         self._teams = self._own_team
         self.is_ahead = False
+        self._beyond_all: frozenset[Requirement] = frozenset()
 
     def fold(self, told: Told) -> None:
         """Take in an event of this department's."""
@@ -49,7 +50,10 @@ class Known:
         fact = told.event.fact
         if fact.AGGREGATE is Ticket:
             self._fold_ticket(told)
-        elif told.joined is not None:
+            return
+        if not isinstance(fact, WorkReserved):  # Which alone makes nobody able to take more.
+            self._beyond_all = frozenset()
+        if told.joined is not None:
             self.agents[told.joined.id] = told.joined.copy()
         elif isinstance(fact, DepartmentCreated | AssignmentPolicyChanged):
             self.policy = fact.policy
@@ -83,11 +87,16 @@ class Known:
         return candidates, excluded
 
     def can_take(self, requirement: Requirement) -> bool:
-        """Whether anybody could take such a ticket."""
-        return any(
+        """Whether anybody could take such a ticket. That nobody could is remembered until somebody may be."""
+        if requirement in self._beyond_all:
+            return False
+        found = any(
             agent.obstacle(requirement) is None and not self._teams.isdisjoint(agent.department_ids)
             for agent in self.agents.values()
         )
+        if not found:
+            self._beyond_all |= {requirement}
+        return found
 
     def _fold_agent(self, event: DomainEvent) -> None:
         """One who isn't known here was brought in by a pool that the chooser didn't know of yet."""
