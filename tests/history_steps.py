@@ -5,6 +5,7 @@ A step returns the events of one command. What the domain refuses is raised, and
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from tests.forecast_steps import FORECAST_STEPS
@@ -26,6 +27,7 @@ from supportix.domain.ticket_facts import TicketTagsSuggested
 from supportix.domain.ticket_words import AssignedBy, Channel, Priority, RoutingStep, Status, Unassigned
 from supportix.domain.traffic_past import PastInterval, TrafficPast, traffic_past_id
 from supportix.policies import POLICIES
+from supportix.policies.pooling import shared_tickets
 
 Events = list[DomainEvent]
 CarryOut = Callable[[Desk, Step], Events]
@@ -100,18 +102,25 @@ def _assign(desk: Desk, step: Step) -> Events:
     if ticket is None or agent is None:
         return []
     ticket.assign(AgentId(agent.id), at=desk.now, by=(AssignedBy.PERSON, AssignedBy.PULL)[step.what % 2])
-    agent.reserve(TicketId(ticket.id), ticket.department_id, at=desk.now, requirement=ticket.demand.requirement)
-    return [*ticket.collect_events(), *agent.collect_events()]
+    return [*ticket.collect_events(), *_reserve(desk, agent, ticket)]
+
+
+def _reserve(desk: Desk, agent: Agent, ticket: Ticket, *, forced: bool = False) -> Events:
+    """The agent takes the ticket on, also across a pool, whose own event tells of it."""
+    lent = desk.board.pooling.lending(agent.department_ids, ticket.department_id)
+    take = partial(agent.force, reason="VIP") if forced else agent.reserve
+    requirement = ticket.demand.requirement
+    take(TicketId(ticket.id), ticket.department_id, at=desk.now, requirement=requirement, lent=lent)
+    events = list(agent.collect_events())
+    return events + desk.board.pooling.share(shared_tickets(events), at=desk.now)
 
 
 def _force(desk: Desk, step: Step) -> Events:
     ticket, agent = _one_of(_waiting(desk), step), desk.pick(Agent, step.what)
     if ticket is None or agent is None:
         return []
-    requirement = ticket.demand.requirement
     ticket.assign(AgentId(agent.id), at=desk.now, by=AssignedBy.PERSON)
-    agent.force(TicketId(ticket.id), ticket.department_id, at=desk.now, requirement=requirement, reason="VIP")
-    return [*ticket.collect_events(), *agent.collect_events()]
+    return [*ticket.collect_events(), *_reserve(desk, agent, ticket, forced=True)]
 
 
 def _reassign(desk: Desk, step: Step) -> Events:
@@ -122,8 +131,7 @@ def _reassign(desk: Desk, step: Step) -> Events:
     ticket.unassign(reason="", at=desk.now)
     former.release(TicketId(ticket.id), at=desk.now)
     ticket.assign(AgentId(agent.id), at=desk.now, by=AssignedBy.PERSON)
-    agent.reserve(TicketId(ticket.id), ticket.department_id, at=desk.now, requirement=ticket.demand.requirement)
-    return [*ticket.collect_events(), *former.collect_events(), *agent.collect_events()]
+    return [*ticket.collect_events(), *former.collect_events(), *_reserve(desk, agent, ticket)]
 
 
 def _take_back(desk: Desk, step: Step) -> Events:
@@ -341,6 +349,9 @@ STEPS_BY_NAME: Mapping[str, CarryOut] = {
     "transfer": _on_ticket(_transfer),
     "start": _on_ticket(lambda desk, ticket, _: ticket.start_work(at=desk.now)),
     "await": _on_ticket(lambda desk, ticket, _: ticket.await_customer(at=desk.now)),
+    "answer": _on_ticket(lambda desk, ticket, _: ticket.customer_answered(at=desk.now)),
+    "accept tags": _on_ticket(lambda desk, ticket, _: ticket.accept_tags(ticket.suggested_tags, at=desk.now)),
+    "dismiss tags": _on_ticket(lambda desk, ticket, _: ticket.dismiss_tags(ticket.suggested_tags, at=desk.now)),
     "resolve": _on_ticket(
         lambda desk, ticket, step: ticket.resolve(resolution=WORDS[step.what % len(WORDS)], at=desk.now)
     ),

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from supportix.domain.forecast_words import CandidateScore, Confidence, Horizon, HourScore, Steps
 from supportix.forecasting.messages import ToChoose, ToIssue
-from supportix.forecasting.running_hour import quantiles
+from supportix.forecasting.negative_binomial import quantiles
 
 
 def hours(begin: datetime, *means: float, shape: float = 20.0) -> Steps:

@@ -9,7 +9,7 @@ from tests.scene import SUPERVISOR, Scene, answer
 from supportix.bootstrap import Core
 from supportix.commands.merges import MergeAnswer
 from supportix.domain.ids import DepartmentId, TicketId
-from supportix.domain.merge import Merge
+from supportix.domain.merge import Merge, MergeState
 from supportix.domain.merge_evidence import DepartmentLoad
 from supportix.domain.merge_settings import MergeMode, MergeSettings, MergeStrategy
 from supportix.domain.ticket import Ticket
@@ -98,6 +98,17 @@ class MergingDesk:
         assert evidence is not None
         outcome = await self.core.merges.suggest(evidence, strategy, SUPERVISOR, Command(), approved=approved, at=at)
         return answer(outcome, MergeAnswer)
+
+    async def pooled(self) -> Merge:
+        """A pool of both departments, which has just been formed."""
+        made = await self.by_hand(strategy=MergeStrategy.POOL)
+        await self.until_nothing_is_to_do()
+        merge = await self.core.desk.load(Merge, made.merge_id)
+        assert merge.state is MergeState.POOLED
+        return merge
+
+    async def dissolved(self, merge: Merge) -> None:
+        await self.core.merges.dissolve(merge.id, SUPERVISOR, Command(), None, at=self.scene.now)
 
     async def merges(self) -> list[Merge]:
         await self.project()

@@ -13,6 +13,7 @@ from supportix.domain.ticket_facts import (
     TicketAssigned,
     TicketAwaitingCustomer,
     TicketClosed,
+    TicketCustomerAnswered,
     TicketReopened,
     TicketResolved,
     TicketRouted,
@@ -101,7 +102,7 @@ def _handle_seconds(facts: list[Fact], resolved_by: UUID) -> int:
             holder = None
         elif isinstance(fact, TicketAwaitingCustomer):
             pending = True
-        elif isinstance(fact, TicketWorkStarted):
+        elif isinstance(fact, TicketWorkStarted | TicketCustomerAnswered):
             pending = False
         if holder == resolved_by and not pending:
             total += following.occurred_at - fact.occurred_at

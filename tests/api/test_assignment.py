@@ -225,6 +225,8 @@ def test_work_that_is_not_begun_with_in_time_goes_to_somebody_else(
 def test_agents_send_their_own_heartbeats(agent: Person, supervisor: Person):
     assert agent.post(f"/agents/{agent.id}/heartbeat").status_code == 204
     assert problem(agent.post(f"/agents/{supervisor.id}/heartbeat")) == (403, "forbidden")
+    assert agent.send("DELETE", f"/agents/{agent.id}/heartbeat").status_code == 204
+    assert problem(agent.send("DELETE", f"/agents/{supervisor.id}/heartbeat")) == (403, "forbidden")
 
 
 @pytest.mark.usefixtures("an_assigned_ticket")

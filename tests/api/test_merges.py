@@ -41,6 +41,7 @@ def test_settings_of_a_department(supervisor: Person, department: str, another_d
         "wait_high_minutes": 1000,
         "underused_percent": 30,
         "cool_down_minutes": 60,
+        "suggestion_minutes": 1440,
         "compatible_ids": [another_department],
     }
     assert answer["settings"] == expected
@@ -55,6 +56,7 @@ def test_settings_of_a_department(supervisor: Person, department: str, another_d
         ({"wait_low_minutes": 61, "wait_high_minutes": 60}, (422, "marks-out-of-order")),
         ({"compatible_ids": [NOBODY]}, (422, "unknown-department")),
         ({"underused_percent": 0}, (400, "invalid-request")),
+        ({"suggestion_minutes": 0}, (400, "invalid-request")),
         ({"mode": "sometimes"}, (400, "invalid-request")),
     ],
 )
@@ -131,6 +133,39 @@ def test_a_pool_that_is_begun_and_dissolved_by_hand(
 
     assert supervisor.does("POST", f"/merges/{made['merge_id']}/dissolve")["state"] == "dissolved"
     assert supervisor.get(f"/merges/{made['merge_id']}").json()["dissolved_by"] == "person"
+
+
+def test_of_both_pooled_teams_it_is_told_who_was_excluded(
+    admin: Person, supervisor: Person, customer: Person, department: str, another_department: str, helpers: Person
+):
+    set_merging(supervisor, department, another_department, strategy="pool", queue_low=1, queue_high=50)
+    away = register_agent(admin, another_department)
+    away.does("PUT", f"/agents/{away.id}/availability", {"availability": "away"})
+    first, _ = open_tickets(customer, department, 2)
+    wanted = {"source_id": department, "target_id": another_department, "approved": True}
+    supervisor.does("POST", "/merges", wanted)
+
+    supervisor.sees(f"/tickets/{first}", agent_id=helpers.id)
+    (why,) = supervisor.get(f"/tickets/{first}/assignments").json()["items"]
+    assert why["reasons"]["excluded"] == {"away": 1}
+    assert [(each["agent_id"], each["reason"]) for each in why["excluded_agents"]] == [(away.id, "away")]
+
+
+def test_an_agent_pulls_from_the_queue_of_its_departments_partner(
+    admin: Person, supervisor: Person, customer: Person, department: str, another_department: str, helpers: Person
+):
+    for each in (department, another_department):
+        admin.does("PUT", f"/departments/{each}/assignment-pause", {"paused": True})
+    set_merging(supervisor, department, another_department, strategy="pool", queue_low=1, queue_high=50)
+    first, second = open_tickets(customer, department, 2)
+    assert problem(helpers.post(f"/queues/{department}/next")) == (409, "not-in-department")
+    wanted = {"source_id": department, "target_id": another_department, "approved": True}
+    made = supervisor.does("POST", "/merges", wanted)
+    supervisor.sees(f"/merges/{made['merge_id']}", state="pooled")
+    assert helpers.does("POST", f"/queues/{department}/next")["ticket_id"] == first
+    assert helpers.does("POST", f"/queues/{another_department}/next")["ticket_id"] == second
+    assert helpers.get(f"/tickets/{first}").json()["agent_id"] == helpers.id
+    assert problem(helpers.post(f"/queues/{NOBODY}/next")) == (404, "not-found")
 
 
 def test_what_is_no_merge(supervisor: Person, admin: Person, department: str, another_department: str):

@@ -15,6 +15,7 @@ def test_signing_up_makes_a_customer(stranger: Person):
     me = stranger.log_in(name).get("/me").json()
     assert me["permissions"] == [
         "departments.read",
+        "tickets.answer_own",
         "tickets.close_own",
         "tickets.open",
         "tickets.read_own",

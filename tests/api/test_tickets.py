@@ -91,6 +91,26 @@ def test_a_ticket_from_opening_to_closing_and_back(
     customer.sees(path, status="assigned", agent_id=agent.id, reopen_count=1, assignment_count=2)
 
 
+def test_a_customer_answers_and_its_ticket_goes_on(customer: Person, agent: Person, an_assigned_ticket: Json):
+    path = f"/tickets/{an_assigned_ticket['ticket_id']}"
+    assert problem(customer.post(f"{path}/customer-answered")) == (409, "transition-refused")
+    agent.does("POST", f"{path}/await-customer")
+    assert customer.does("POST", f"{path}/customer-answered")["status"] == "in_progress"
+    entries = customer.get(f"{path}/timeline").json()["items"]
+    assert entries[-1]["kind"] == "ticket-customer-answered"
+    assert entries[-1]["actor"]["role"] == "customer"
+
+
+def test_tags_that_nobody_suggested_are_neither_accepted_nor_dismissed(
+    customer: Person, supervisor: Person, a_waiting_ticket: Json
+):
+    for verb in ("accept", "dismiss"):
+        path = f"/tickets/{a_waiting_ticket['ticket_id']}/tags/{verb}"
+        assert problem(supervisor.post(path, {"tags": ["billing"]})) == (409, "tags-not-suggested")
+        assert problem(supervisor.post(path, {"tags": []})) == (400, "invalid-request")
+        assert problem(customer.post(path, {"tags": ["billing"]})) == (403, "forbidden")
+
+
 def test_an_unassigned_ticket_waits_again(supervisor: Person, agent: Person, an_assigned_ticket: Json):
     agent.does("PUT", f"/agents/{agent.id}/availability", {"availability": "away"})
 

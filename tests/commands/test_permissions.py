@@ -10,10 +10,13 @@ from tests.scene import ADMIN, SUPERVISOR, Scene, a_customer, opening, without_a
 from supportix.commands.actors import Actor
 from supportix.commands.agents import RegisterAgent
 from supportix.commands.tickets import (
+    AcceptTags,
     AssignTicket,
     AwaitCustomer,
     ChangePriority,
     CloseTicket,
+    CustomerAnswered,
+    DismissTags,
     ReopenTicket,
     ResolveTicket,
     StartWork,
@@ -23,12 +26,13 @@ from supportix.commands.tickets import (
 from supportix.domain.agent import Availability
 from supportix.domain.errors import Forbidden, NotFound, Refusal
 from supportix.domain.ids import AgentId, DepartmentId, TicketId
+from supportix.domain.ticket import TagsNotSuggested
 from supportix.domain.ticket_words import Priority
 from supportix.identity.roles import PERMISSIONS, Permission, Role
 from supportix.store.committer import Command
 
 YES = None
-WAITING, HELD, ENDED = "waiting", "held", "resolved"
+WAITING, HELD, PENDING, ENDED = "waiting", "held", "pending", "resolved"
 
 
 class Cast(NamedTuple):
@@ -49,6 +53,8 @@ class Cast(NamedTuple):
         ticket_id = TicketId((await self.scene.ticket(self.department, self.requester)).ticket_id)
         if state != WAITING:
             await self.scene.send(AssignTicket(ticket_id=ticket_id, agent_id=AgentId(self.holder.id)))
+        if state == PENDING:
+            await self.scene.send(AwaitCustomer(ticket_id=ticket_id))
         if state == ENDED:
             await self.scene.send(ResolveTicket(ticket_id=ticket_id))
         return ticket_id
@@ -75,6 +81,7 @@ COMMANDS = {
     "transfer": (HELD, lambda t, cast, _: TransferTicket(ticket_id=t, department_id=cast.elsewhere)),
     "start work": (HELD, lambda t, *_: StartWork(ticket_id=t)),
     "await the customer": (HELD, lambda t, *_: AwaitCustomer(ticket_id=t)),
+    "say that the customer answered": (PENDING, lambda t, *_: CustomerAnswered(ticket_id=t)),
     "resolve": (HELD, lambda t, *_: ResolveTicket(ticket_id=t)),
     "close": (ENDED, lambda t, *_: CloseTicket(ticket_id=t)),
     "reopen": (ENDED, lambda t, *_: ReopenTicket(ticket_id=t)),
@@ -89,10 +96,10 @@ def only(*allowed: str, otherwise: type[Refusal] = Forbidden) -> Mapping[str, ty
 
 EVERYTHING = tuple(name for name in COMMANDS if name != "take it on")
 MATRIX: Mapping[str, Mapping[str, type[Refusal] | None]] = {
-    "requester": only("close", "reopen"),
+    "requester": only("say that the customer answered", "close", "reopen"),
     "stranger": only(otherwise=NotFound),
     "holder": only(*EVERYTHING, "take it on"),
-    "colleague": only("take it on", "transfer", "close", "reopen"),
+    "colleague": only("take it on", "transfer", "say that the customer answered", "close", "reopen"),
     "agent_elsewhere": only(otherwise=NotFound),
     "supervisor": only(*EVERYTHING),
     "admin": only(*EVERYTHING),
@@ -116,6 +123,23 @@ async def test_who_may_do_what_with_a_ticket(core, who):
         except Refusal as refused:
             refusal = type(refused)
         assert refusal is MATRIX[who][name], f"{who}: {name}"
+
+
+@pytest.mark.parametrize("make", [AcceptTags, DismissTags])
+async def test_staff_who_see_a_ticket_decide_on_the_tags_suggested_for_it(core, make):
+    """There are none here, which only those are told who may."""
+    cast = await a_cast(Scene(core))
+    ticket_id = await cast.ticket(WAITING)
+    refused: dict[str, type[Refusal]] = {}
+    for who in MATRIX:
+        with pytest.raises(Refusal) as caught:
+            await cast.scene.send(make(ticket_id=ticket_id, tags=("billing",)), getattr(cast, who))
+        refused[who] = type(caught.value)
+    assert refused == {
+        "requester": Forbidden,
+        "stranger": NotFound,
+        "agent_elsewhere": NotFound,
+    } | dict.fromkeys(("holder", "colleague", "supervisor", "admin"), TagsNotSuggested)
 
 
 async def test_an_agent_assigns_tickets_to_nobody_else(core):

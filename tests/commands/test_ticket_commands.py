@@ -16,6 +16,7 @@ from supportix.commands.tickets import (
     AwaitCustomer,
     ChangePriority,
     CloseTicket,
+    CustomerAnswered,
     ReopenTicket,
     ResolveTicket,
     StartWork,
@@ -67,6 +68,10 @@ def assign(at: Prepared) -> AssignTicket:
     return AssignTicket(ticket_id=at.ticket_id, agent_id=AgentId(at.agent.id))
 
 
+def await_customer(at: Prepared) -> AwaitCustomer:
+    return AwaitCustomer(ticket_id=at.ticket_id)
+
+
 def resolve(at: Prepared) -> ResolveTicket:
     return ResolveTicket(ticket_id=at.ticket_id, resolution="Sent again")
 
@@ -76,7 +81,8 @@ EACH = {
     "unassign": ((assign,), lambda at: UnassignTicket(ticket_id=at.ticket_id)),
     "transfer": ((assign,), lambda at: TransferTicket(ticket_id=at.ticket_id, department_id=at.elsewhere)),
     "start work": ((assign,), lambda at: StartWork(ticket_id=at.ticket_id)),
-    "await customer": ((assign,), lambda at: AwaitCustomer(ticket_id=at.ticket_id)),
+    "await customer": ((assign,), await_customer),
+    "customer answered": ((assign, await_customer), lambda at: CustomerAnswered(ticket_id=at.ticket_id)),
     "resolve": ((assign,), resolve),
     "close": ((assign, resolve), lambda at: CloseTicket(ticket_id=at.ticket_id)),
     "reopen": ((assign, resolve), lambda at: ReopenTicket(ticket_id=at.ticket_id)),

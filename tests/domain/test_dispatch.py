@@ -15,7 +15,7 @@ from tests.small_desk import Step
 from supportix.domain.agent import Agent, Availability
 from supportix.domain.demand import Demand
 from supportix.domain.department import Department
-from supportix.domain.ids import DepartmentId
+from supportix.domain.ids import DepartmentId, TicketId
 from supportix.domain.ticket_facts import ConsideredAgent, Reasons, TicketAssigned
 from supportix.domain.ticket_words import AssignedBy, Priority
 from supportix.domain.waiting import NEVER_DUE
@@ -183,6 +183,22 @@ def test_what_is_folded_twice_counts_once():
     for position, event in enumerate(desk.log, 1):
         desk.board.fold(position, event)
     assert face(desk.board) == before
+
+
+def test_a_turn_counts_where_the_ticket_is_known_to_wait_again_already():
+    """The queue's read model may be further than the one that tells of turns."""
+    desk = a_desk(agents=2)
+    ticket_id = arrive(desk)
+    known = len(desk.log)
+    serve(desk)
+    finish(desk, ticket_id)
+    change(desk, desk.state[ticket_id], lambda ticket: ticket.reopen(reason="", at=NOW))
+    board = DispatchBoard()
+    agents = [agent.copy() for agent in desk.all(Agent)]
+    board.restore(known, desk.all(Department), agents, [desk.board.waiting[TicketId(ticket_id)]], turns=[])
+    for position, event in enumerate(desk.log[known:], known + 1):
+        board.fold(position, event)
+    assert face(board) == face(desk.board)
 
 
 def test_a_board_knows_where_it_stands():

@@ -147,7 +147,7 @@ def test_a_pool_shares_work_until_it_is_dissolved():
     ("facts", "step"),
     [
         ((SUGGESTED,), NextStep.RECONSIDER),
-        ((but(SUGGESTED, suggested_by=DecidedBy.PERSON),), NextStep.WAIT),
+        ((but(SUGGESTED, suggested_by=DecidedBy.PERSON),), NextStep.RECONSIDER),
         ((SUGGESTED, APPROVED), NextStep.BEGIN),
         ((SUGGESTED, APPROVED, STARTED), NextStep.MOVE),
         ((SUGGESTED, APPROVED, but(STARTED, ticket_ids=())), NextStep.FINISH),
@@ -162,6 +162,20 @@ def test_what_comes_next(facts, step):
     merge = given(*facts).aggregate
     assert isinstance(merge, Merge)
     assert merge.next_step is step
+
+
+@pytest.mark.parametrize("by", DecidedBy)
+def test_a_suggestion_lapses_when_it_has_stood_for_as_long_as_its_settings_say(by):
+    suggested = but(SUGGESTED, suggested_by=by, settings=settings(IDLE, suggestion_minutes=30))
+    merge = given(suggested).aggregate
+    lapses = [merge.has_lapsed(AT + timedelta(minutes=minutes)) for minutes in (0, 29, 30, 31)]
+    assert lapses == [False, False, True, True]
+    assert not given(suggested, APPROVED).aggregate.has_lapsed(AT + timedelta(days=99))
+
+
+def test_a_suggestion_stands_for_a_day_where_its_settings_are_from_before_they_said_how_long():
+    merge = given(but(SUGGESTED, settings=settings(IDLE))).aggregate
+    assert [merge.has_lapsed(AT + timedelta(hours=hours)) for hours in (23, 24)] == [False, True]
 
 
 def test_each_department_is_the_others_partner():
@@ -198,6 +212,8 @@ def test_settings_are_recorded_where_they_change():
         (settings(IDLE, underused_percent=0), MergeSettingOutOfRange, "1 to 100"),
         (settings(IDLE, underused_percent=101), MergeSettingOutOfRange, "1 to 100"),
         (settings(IDLE, cool_down_minutes=-1), MergeSettingOutOfRange, "cool_down"),
+        (settings(IDLE, suggestion_minutes=0), MergeSettingOutOfRange, "suggestion_minutes 0 was given; 1 to"),
+        (settings(IDLE, suggestion_minutes=43_201), MergeSettingOutOfRange, "suggestion_minutes"),
         (settings(*[DepartmentId(UUID(int=n)) for n in range(51)]), MergeSettingOutOfRange, "at most 50"),
         (settings(IDLE, DepartmentId(STREAM)), MergeWithItself, "other departments"),
     ],

@@ -4,17 +4,20 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import msgspec
 import pytest
 from tests.given import STREAM, but, given, given_nothing
 
 from supportix.domain.aggregate import DomainEvent, Fact
 from supportix.domain.errors import Refusal
 from supportix.domain.ids import AgentId, CustomerId, DepartmentId
+from supportix.domain.routing import SuggestedTag
 from supportix.domain.ticket import (
     REOPEN_WITHIN,
     AlreadyInDepartment,
     ReopenWindowPassed,
     SubjectMissing,
+    TagsNotSuggested,
     Ticket,
     TicketHasAgent,
     TicketHasNoAgent,
@@ -31,6 +34,9 @@ from supportix.domain.ticket_facts import (
     TicketReopened,
     TicketResolved,
     TicketRouted,
+    TicketTagsAccepted,
+    TicketTagsDismissed,
+    TicketTagsSuggested,
     TicketTransferred,
     TicketUnassigned,
     TicketWorkStarted,
@@ -64,13 +70,20 @@ AWAITING = TicketAwaitingCustomer(occurred_at=LATER)
 RESOLVED = TicketResolved(occurred_at=LATER, department_id=BILLING, agent_id=ANNA, resolution="Sent again")
 CLOSED = TicketClosed(occurred_at=LATER, department_id=BILLING)
 
+SUGGESTED = TicketTagsSuggested(
+    occurred_at=OPENED_AT,
+    tags=tuple(SuggestedTag(name=name, probability=0.9) for name in ("billing", "refund", "login")),
+    model_version=1,
+)
+BEGINNING = (OPENED, SUGGESTED, ROUTED)
+
 REACHING: Mapping[Status, tuple] = {
-    Status.QUEUED: (OPENED, ROUTED),
-    Status.ASSIGNED: (OPENED, ROUTED, ASSIGNED),
-    Status.IN_PROGRESS: (OPENED, ROUTED, ASSIGNED, STARTED),
-    Status.PENDING: (OPENED, ROUTED, ASSIGNED, AWAITING),
-    Status.RESOLVED: (OPENED, ROUTED, ASSIGNED, RESOLVED),
-    Status.CLOSED: (OPENED, ROUTED, ASSIGNED, RESOLVED, CLOSED),
+    Status.QUEUED: BEGINNING,
+    Status.ASSIGNED: (*BEGINNING, ASSIGNED),
+    Status.IN_PROGRESS: (*BEGINNING, ASSIGNED, STARTED),
+    Status.PENDING: (*BEGINNING, ASSIGNED, AWAITING),
+    Status.RESOLVED: (*BEGINNING, ASSIGNED, RESOLVED),
+    Status.CLOSED: (*BEGINNING, ASSIGNED, RESOLVED, CLOSED),
 }
 """The shortest history to each status."""
 
@@ -80,6 +93,9 @@ DECISIONS: Mapping[str, Callable[[Ticket], Ticket]] = {
     "transfer": lambda ticket: ticket.transfer(NETWORK, reason="wrong team", at=NOW),
     "start_work": lambda ticket: ticket.start_work(at=NOW),
     "await_customer": lambda ticket: ticket.await_customer(at=NOW),
+    "customer_answered": lambda ticket: ticket.customer_answered(at=NOW),
+    "accept_tags": lambda ticket: ticket.accept_tags(["billing"], at=NOW),
+    "dismiss_tags": lambda ticket: ticket.dismiss_tags(["refund"], at=NOW),
     "resolve": lambda ticket: ticket.resolve(resolution="Done", at=NOW),
     "close": lambda ticket: ticket.close(reason="no answer", at=NOW),
     "reopen": lambda ticket: ticket.reopen(reason="Still broken", at=NOW),
@@ -121,9 +137,19 @@ OUTCOMES: Mapping[str, Mapping[Status, Status | type[Refusal]]] = {
         R: TransitionRefused,
         C: TransitionRefused,
     },
+    "customer_answered": {
+        Q: TransitionRefused,
+        A: TransitionRefused,
+        P: TransitionRefused,
+        W: P,
+        R: TransitionRefused,
+        C: TransitionRefused,
+    },
     "resolve": {Q: R, A: R, P: R, W: R, R: TransitionRefused, C: TransitionRefused},
     "close": {Q: C, A: TransitionRefused, P: TransitionRefused, W: TransitionRefused, R: C, C: TransitionRefused},
     "reopen": {Q: TicketNotEnded, A: TicketNotEnded, P: TicketNotEnded, W: TicketNotEnded, R: Q, C: Q},
+    "accept_tags": {status: status for status in Status},
+    "dismiss_tags": {status: status for status in Status},
     "change_priority": {Q: Q, A: A, P: P, W: W, R: R, C: TransitionRefused},
 }
 """What becomes of each decision in each status: the status that follows, or the refusal."""
@@ -148,9 +174,8 @@ def test_a_decision_leads_to_the_next_status_or_is_refused(name, status, outcome
 
 
 def test_the_table_of_transitions_is_what_the_decisions_do():
-    moves = {
-        (status, outcome) for name, status, outcome in ALL if isinstance(outcome, Status) and name != "change_priority"
-    }
+    staying = {"change_priority", "accept_tags", "dismiss_tags"}
+    moves = {(status, outcome) for name, status, outcome in ALL if isinstance(outcome, Status) and name not in staying}
     assert moves == {(status, following) for status, all_of in TRANSITIONS.items() for following in all_of}
 
 
@@ -158,6 +183,30 @@ def test_the_table_of_transitions_is_what_the_decisions_do():
 def test_a_ticket_is_with_an_agent_exactly_while_it_is_held(status):
     ticket = given(*REACHING[status]).aggregate
     assert (ticket.agent_id is not None) == (status in HELD)
+
+
+def test_suggested_tags_are_accepted_or_dismissed_once():
+    accepted = TicketTagsAccepted(occurred_at=NOW, tags=("billing", "login"))
+    dismissed = TicketTagsDismissed(occurred_at=NOW, tags=("refund",))
+    accept = lambda ticket: ticket.accept_tags(["billing", "login", "billing"], at=NOW)  # noqa: E731
+    given(*BEGINNING).when(accept).then(accepted)
+    given(*BEGINNING, accepted).when(lambda ticket: ticket.dismiss_tags(["refund"], at=NOW)).then(dismissed)
+    decided = given(but(OPENED, tags=("login", "vip")), SUGGESTED, ROUTED, accepted, dismissed)
+    assert (decided.aggregate.tags, decided.aggregate.suggested_tags) == (("login", "vip", "billing"), ())
+    decided.when(accept).then_refused(TagsNotSuggested, saying="'billing', 'login' was named")
+    given(*BEGINNING, accepted).when(lambda ticket: ticket.dismiss_tags(["login"], at=NOW)).then_refused(
+        TagsNotSuggested, saying="undecided: 'refund'"
+    )
+    given(*BEGINNING).when(lambda ticket: ticket.accept_tags([], at=NOW)).then_refused(TagsNotSuggested)
+
+
+@pytest.mark.parametrize("fact", [TicketTagsAccepted, TicketTagsDismissed])
+def test_a_waiting_ticket_keeps_its_place_when_its_tags_are_decided_on(fact):
+    waiting = None
+    for version, each in enumerate((*BEGINNING, fact(occurred_at=NOW, tags=("billing",))), 1):
+        before, waiting = waiting, waiting_after(DomainEvent(STREAM, version, each), waiting)
+    assert before is not None
+    assert waiting == msgspec.structs.replace(before, version=4)
 
 
 def opening(**changes):

@@ -9,13 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import nbinom, poisson
 
 from supportix.domain.forecast_words import LEVELS, Steps
-from supportix.forecasting.running_hour import (
-    POISSON,
-    RunningHourInvalid,
-    gamma_shape,
-    quantiles,
-    running_hour,
-)
+from supportix.forecasting.negative_binomial import POISSON, gamma_shape, quantiles
+from supportix.forecasting.running_hour import RunningHourInvalid, running_hour
 
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 MEDIAN = LEVELS.index(0.5)

@@ -177,6 +177,35 @@ async def test_another_count_is_named(busy: Core, change: Change) -> None:
     ]
 
 
+async def test_other_words_on_what_decided_are_named(busy: Core) -> None:
+    def whim(fact: dict[str, Any]) -> None:
+        fact["reasons"]["tie_break"] = "a whim"
+
+    position, findings = await changed(busy, "ticket.assigned.v1", whim)
+    assert [finding.position for finding in findings] == [position]
+    assert findings[0].what.endswith(" decided by replay, 'a whim' was recorded")
+
+
+async def test_another_policy_than_the_departments_is_named(busy: Core) -> None:
+    def run_another(fact: dict[str, Any]) -> None:
+        fact["reasons"]["policy"] = "sticky"
+
+    position, findings = await changed(busy, "ticket.assigned.v1", run_another)
+    assert [(finding.position, finding.what) for finding in findings] == [
+        (position, "policy 'sticky' decided, but the department's was 'weighted'")
+    ]
+
+
+async def test_a_policy_that_the_department_had_not_chosen_is_named(busy: Core) -> None:
+    def choose_another(fact: dict[str, Any]) -> None:
+        fact["policy"] = "round_robin"
+
+    _, findings = await changed(busy, "department.created.v1", choose_another, nth=0)
+    assert [finding.what for finding in findings] == [
+        "policy 'weighted' decided, but the department's was 'round_robin'"
+    ] * CHOICES
+
+
 async def test_another_weight_of_a_reservation_is_named(busy: Core) -> None:
     def weigh_less(fact: dict[str, Any]) -> None:
         fact["weight"] = 1

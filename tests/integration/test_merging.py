@@ -22,6 +22,7 @@ from supportix.domain.merge import (
 from supportix.domain.merge_evidence import Trigger
 from supportix.domain.merge_settings import MergeMode, MergeStrategy
 from supportix.domain.ticket import Ticket
+from supportix.projections.merge_load import merge_scene
 from supportix.store.committer import Command
 from supportix.store.errors import LeaseLost, VersionConflict
 
@@ -133,6 +134,30 @@ async def test_a_suggestion_is_withdrawn_only_below_the_low_mark(desk: MergingDe
     assert (last.fact.reason, last.fact.evidence.source.queue_length) == (AbandonReason.LOAD_FELL, 1)
 
 
+@pytest.mark.parametrize("by_hand", [True, False])
+async def test_a_suggestion_that_nobody_decided_on_lapses(core, by_hand):
+    """However it was made. It lets both departments go; what was made by hand is not withdrawn by its load."""
+    await take_lease(core)
+    desk = await MergingDesk(core).open(suggestion_minutes=5, cool_down_minutes=60)
+    await desk.tickets(1 if by_hand else 6)
+    if by_hand:
+        await desk.by_hand(approved=False)
+    await desk.until_nothing_is_to_do()
+    assert [merge.state for merge in await desk.merges()] == [MergeState.SUGGESTED]
+
+    for _ in range(300):  # Five minutes go by.
+        _ = desk.scene.now
+    await desk.until_nothing_is_to_do()
+    (merge,) = await desk.merges()
+    (*_, last) = await core.desk.reading.stream(merge.id)
+    assert isinstance(last.fact, MergeAbandoned)
+    assert (merge.state, last.fact.reason) == (MergeState.ABANDONED, AbandonReason.NOT_DECIDED)
+    for department in (desk.busy, desk.idle):
+        assert (await core.desk.load(Department, department)).merge_id is None
+    await desk.project()
+    assert (await all_rows(core))["merges"][0][11] == "not_decided"
+
+
 async def test_what_left_the_queue_meanwhile_is_passed_over_and_what_came_stays(desk: MergingDesk):
     elsewhere = await desk.scene.department("Elsewhere")
     first, second, *others = await desk.tickets(8)
@@ -167,8 +192,24 @@ async def test_a_moved_ticket_stays_at_home_and_its_traffic_counts_there(desk: M
     assert counted == {(desk.busy, (2, 1, 1, 0, 1)), (desk.idle, (0, 1, 0, 0, 0))}
     assert {row[0]: row[1] for row in rows["open_tickets"]} == {moved: desk.busy, stays: None}
     assert [row[0] for row in rows["handle_times"]] == [desk.busy]
+    assert [(row[0], row[2]) for row in rows["queue_pace"]] == [(desk.idle, 2)]
     assert (await desk.core.desk.load(Ticket, stays)).home_department_id == desk.idle
     assert await rebuilt_rows(desk.core) == rows
+
+
+async def test_the_pace_is_that_of_the_queue_that_tickets_were_taken_from_wherever_they_are_at_home(desk: MergingDesk):
+    """So that a department whose tickets another one took looks no faster than it is."""
+    moved, stays, *_ = await desk.tickets(3)
+    await desk.by_hand()
+    await desk.until_nothing_is_to_do()
+    assert await desk.departments_of([moved, stays]) == ["idle", "busy"]
+    await desk.scene.send(AssignTicket(ticket_id=moved, agent_id=AgentId(desk.helper.id)))
+    await desk.project()
+
+    scene = await merge_scene(desk.core.pool, desk.scene.now, department_ids=[desk.busy, desk.idle])
+    busy, idle = (scene.standings[each].load for each in (desk.busy, desk.idle))
+    assert (busy.queue_length, busy.taken_per_hour) == (2, 0)
+    assert idle.taken_per_hour > 0
 
 
 async def test_a_pool_lasts_until_the_load_has_fallen(core):
@@ -220,8 +261,6 @@ async def test_a_department_takes_part_in_one_merge_however_many_are_begun_at_on
 
 
 async def _begin(desk: MergingDesk, source, target):
-    from supportix.projections.merge_load import merge_scene
-
     scene = await merge_scene(desk.core.pool, desk.scene.now, department_ids=[source, target])
     evidence = scene.evidence(source, target)
     assert evidence is not None

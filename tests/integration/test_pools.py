@@ -11,15 +11,14 @@ from tests.invariants import check_log
 from tests.merge_invariants import check_merges
 from tests.merging import MergingDesk, take_lease
 from tests.realtime.scene import running
-from tests.scene import SUPERVISOR
 from tests.store.streams import whole_log
 from tests.waiting import until
 
 from supportix.commands.actors import Actor
 from supportix.commands.desk import stored
-from supportix.commands.tickets import AssignTicket, ResolveTicket
-from supportix.domain.agent import Agent, Availability, NotInDepartment, WorkReserved
-from supportix.domain.ids import AgentId, TicketId
+from supportix.commands.tickets import ResolveTicket
+from supportix.domain.agent import Agent, Availability, WorkReserved
+from supportix.domain.ids import TicketId
 from supportix.domain.merge import Merge, MergeState
 from supportix.domain.merge_settings import MergeStrategy
 from supportix.domain.ticket import Ticket
@@ -45,14 +44,6 @@ def desk(run, core) -> MergingDesk:
     return run(opened())
 
 
-async def pooled(desk: MergingDesk) -> Merge:
-    made = await desk.by_hand()
-    await desk.until_nothing_is_to_do()
-    merge = await desk.core.desk.load(Merge, made.merge_id)
-    assert merge.state is MergeState.POOLED
-    return merge
-
-
 async def assigning(desk: MergingDesk) -> Assigner:
     fence = await Leases(desk.core.pool, "one").acquire(assigner.LEASE)
     return Assigner(desk.core.desk, desk.core.committer, desk.core.feed, fence, lambda: desk.scene.now)
@@ -76,9 +67,9 @@ async def audited(desk: MergingDesk) -> AuditReport:
 
 async def test_an_agent_takes_its_partners_tickets_while_the_pool_lasts(desk: MergingDesk):
     async with running((await assigning(desk)).run()):
-        merge = await pooled(desk)
+        merge = await desk.pooled()
         await until_held(desk, 4)
-        await desk.core.merges.dissolve(merge.id, SUPERVISOR, Command(), None, at=desk.scene.now)
+        await desk.dissolved(merge)
         for ticket_id in desk.waiting[:2]:
             await desk.scene.send(ResolveTicket(ticket_id=ticket_id))
         own = await desk.tickets(1, desk.idle)
@@ -104,7 +95,7 @@ async def test_an_agent_takes_its_partners_tickets_while_the_pool_lasts(desk: Me
 
 
 async def test_a_restored_board_knows_the_pool(desk: MergingDesk):
-    await pooled(desk)
+    await desk.pooled()
     await desk.project()
     board = await board_from_read_models(desk.core.desk)
     assert board.pooling.partner_of(desk.busy) == desk.idle
@@ -116,7 +107,7 @@ async def test_a_restored_board_knows_the_pool(desk: MergingDesk):
 
 async def test_agents_who_join_while_the_pool_lasts_serve_both_queues(desk: MergingDesk):
     async with running((await assigning(desk)).run()):
-        await pooled(desk)
+        await desk.pooled()
         await until_held(desk, 4)
         newcomer = await desk.scene.agent(desk.idle, capacity=1)
         owner = await desk.scene.agent(desk.busy, capacity=1)
@@ -130,34 +121,18 @@ async def test_agents_who_join_while_the_pool_lasts_serve_both_queues(desk: Merg
 
 async def test_a_decision_across_a_pool_that_was_dissolved_meanwhile_is_not_saved(desk: MergingDesk):
     """What the chooser knew is no longer so: the pool's stream stands in its way."""
-    merge = await pooled(desk)
+    merge = await desk.pooled()
     await desk.project()
     board = await board_from_read_models(desk.core.desk)
     decisions = board.decide(board.ready(), at=desk.scene.now, by=AssignedBy.POLICY, limit=2)
     assert len(decisions) == 2
-    await desk.core.merges.dissolve(merge.id, SUPERVISOR, Command(), None, at=desk.scene.now)
+    await desk.dissolved(merge)
 
     with pytest.raises(VersionConflict):
         await desk.core.committer.append(
             [stored(event) for event in board.events_of(decisions, at=desk.scene.now)], Command()
         )
     assert await held(desk, desk.helper.id) == 0
-
-
-async def test_people_assign_across_a_pool_and_not_without_one(desk: MergingDesk):
-    first, second, *_ = desk.waiting
-    helper = AgentId(desk.helper.id)
-    with pytest.raises(NotInDepartment):
-        await desk.scene.send(AssignTicket(ticket_id=first, agent_id=helper))
-    merge = await pooled(desk)
-    await desk.scene.send(AssignTicket(ticket_id=first, agent_id=helper))
-    await desk.core.merges.dissolve(merge.id, SUPERVISOR, Command(), None, at=desk.scene.now)
-    with pytest.raises(NotInDepartment):
-        await desk.scene.send(AssignTicket(ticket_id=second, agent_id=helper))
-
-    check_log(await whole_log(desk.core.desk.reading))
-    assert (await audited(desk)).findings == []
-    assert (await desk.core.desk.load(Merge, merge.id)).shared == 1
 
 
 async def rewrite(desk: MergingDesk, name: str, change: Any) -> None:
@@ -186,7 +161,7 @@ async def rewrite(desk: MergingDesk, name: str, change: Any) -> None:
 )
 async def test_a_pooled_assignment_that_was_not_so_is_named(desk: MergingDesk, name, change, found):
     async with running((await assigning(desk)).run()):
-        await pooled(desk)
+        await desk.pooled()
         await until_held(desk, 4)
     assert (await audited(desk)).findings == []
     await rewrite(desk, name, change)
@@ -231,14 +206,14 @@ async def test_a_pool_forms_and_dissolves_while_tickets_are_given_out(desk: Merg
         )
         tasks = [asyncio.ensure_future(each) for each in around]
         for _ in range(2):
-            merge = await pooled(desk)
+            merge = await desk.pooled()
 
             async def has_shared(merge_id: UUID = merge.id) -> bool:
                 assert not any(task.done() for task in tasks)
                 return (await desk.core.desk.load(Merge, merge_id)).shared >= 5
 
             await until(has_shared, "tickets that were shared")
-            await desk.core.merges.dissolve(merge.id, SUPERVISOR, Command(), None, at=desk.scene.now)
+            await desk.dissolved(merge)
         done.set()
         await asyncio.gather(*tasks)
     check_log(await whole_log(desk.core.desk.reading))

@@ -1,6 +1,7 @@
 """Whatever happens around merges: boards know who serves which queue, replay proves it, live equals rebuilt."""
 
 import asyncio
+from collections import Counter
 from uuid import UUID, uuid5
 
 from hypothesis import Phase, given, settings
@@ -21,6 +22,7 @@ from supportix.policies.dispatch import DispatchBoard
 from supportix.processes.assigner import board_from_read_models
 from supportix.processes.audit import Auditor, AuditReport, AuditScope
 from supportix.projections.merges import department_merging, merges
+from supportix.projections.traffic_history import quarter_of
 from supportix.settings import Settings
 from supportix.store.log import LogEntry
 
@@ -136,3 +138,9 @@ def says_what_the_domain_says(rows, desk: Desk) -> None:
     traffic = traffic_of(desk.log)
     assert set(rows["traffic_history"]) == traffic.quarters
     assert set(rows["handle_times"]) == traffic.handle_times
+    taken = Counter(
+        (event.fact.department_id, quarter_of(event.fact.occurred_at))
+        for event in desk.log
+        if isinstance(event.fact, TicketAssigned)
+    )
+    assert set(rows["queue_pace"]) == {(*key, count) for key, count in taken.items()}

@@ -6,19 +6,23 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.projections.read_models import a_runner, catch_up
 from tests.routing.texts import BILLING, NETWORK, PEOPLE, examples
 from tests.scene import ADMIN, START, SUPERVISOR, Scene, a_customer, answer, opening
 from tests.store.streams import whole_log
 
 from supportix.bootstrap import Core, open_core
 from supportix.commands.departments import DepartmentAnswer
-from supportix.commands.tickets import CloseTicket, TicketAnswer, TransferTicket
+from supportix.commands.tickets import AcceptTags, CloseTicket, DismissTags, TicketAnswer, TransferTicket
 from supportix.domain.errors import Forbidden
 from supportix.domain.ids import TRIAGE_DEPARTMENT_ID, DepartmentId, TicketId
 from supportix.domain.routing_rules import RequestTypeTaken, RoutingRule, RoutingRuleInvalid
+from supportix.domain.ticket import Ticket
 from supportix.domain.ticket_facts import TicketRouted, TicketTagsSuggested
 from supportix.domain.ticket_words import RoutingStep
 from supportix.processes.audit import AuditReport, AuditScope, audit
+from supportix.projections.checkpoint_queries import ReadDatabase
+from supportix.projections.ticket_queries import TicketScope, ticket_detail
 from supportix.routing.decide import UnknownRequestType
 from supportix.routing.evaluation import evaluate
 from supportix.routing.history import examples_until
@@ -198,6 +202,36 @@ async def test_a_model_learned_from_the_history_routes_tags_and_is_proved(core, 
     report = await audited(core)
     assert report.clean
     assert report.routings_proved["classifier"] == 2
+
+
+async def test_suggested_tags_that_people_accept_are_tags_and_teach(core, scene, database_url):
+    """Customers see what was accepted, staff also what is still undecided."""
+    await a_history(core, scene)
+    await activate(core.pool, await train(core))
+    await core.router.refresh()
+    opened = await open_ticket(core, "refund the amount of my invoice, charged twice", tags=("mine",))
+    ticket_id = TicketId(opened.ticket_id)
+    ticket = await core.desk.load(Ticket, ticket_id)
+    others = tuple(tag for tag in ticket.suggested_tags if tag != "money")
+    assert 0 < len(others) < len(ticket.suggested_tags)
+    runner, database = await a_runner(core), ReadDatabase(Settings(database_url=database_url, pool_size=1))
+
+    async def tags_seen(**scope: Any) -> tuple[tuple[str, ...], set[str]]:
+        await catch_up(runner)
+        found = (await ticket_detail(database, TicketScope(**scope), ticket_id=ticket_id, now=START)).value
+        assert found is not None
+        return found.tags, set(found.suggested_tags)
+
+    assert await tags_seen() == (("mine",), {"money", *others})
+    assert await tags_seen(requester_id=ticket.requester_id) == (("mine",), set())
+    await scene.send(AcceptTags(ticket_id=ticket_id, tags=("money",)))
+    assert await tags_seen() == (("mine", "money"), set(others))
+    assert await tags_seen(requester_id=ticket.requester_id) == (("mine", "money"), set())
+    await scene.send(DismissTags(ticket_id=ticket_id, tags=others))
+    assert await tags_seen() == (("mine", "money"), set())
+    await database.close()
+    *_, last = await examples_until(core.pool, await core.desk.reading.head())
+    assert last.tags == ("mine", "money")
 
 
 async def test_what_a_model_did_not_say_is_found_by_the_audit(core, scene):

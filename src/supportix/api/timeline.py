@@ -14,11 +14,14 @@ from supportix.domain.ticket_facts import (
     TicketAssigned,
     TicketAwaitingCustomer,
     TicketClosed,
+    TicketCustomerAnswered,
     TicketOpened,
     TicketPriorityChanged,
     TicketReopened,
     TicketResolved,
     TicketRouted,
+    TicketTagsAccepted,
+    TicketTagsDismissed,
     TicketTagsSuggested,
     TicketTransferred,
     TicketUnassigned,
@@ -73,6 +76,18 @@ class TagsSuggested(Entry, frozen=True, kw_only=True, tag="ticket-tags-suggested
     model_version: int | None
 
 
+class TagsAccepted(Entry, frozen=True, kw_only=True, tag="ticket-tags-accepted"):
+    """Somebody took over tags that were suggested."""
+
+    tags: tuple[str, ...]
+
+
+class TagsDismissed(Entry, frozen=True, kw_only=True, tag="ticket-tags-dismissed"):
+    """Somebody let go of tags that were suggested. They are for staff, and null for others."""
+
+    tags: tuple[str, ...] | None
+
+
 class Assigned(Entry, frozen=True, kw_only=True, tag="ticket-assigned"):
     """An agent got it. `reasons` are for staff, and null where a person chose."""
 
@@ -108,6 +123,10 @@ class AwaitingCustomer(Entry, frozen=True, kw_only=True, tag="ticket-awaiting-cu
     """The customer is asked for something."""
 
 
+class CustomerAnswered(Entry, frozen=True, kw_only=True, tag="ticket-customer-answered"):
+    """The customer gave what was asked for."""
+
+
 class Resolved(Entry, frozen=True, kw_only=True, tag="ticket-resolved"):
     """It was resolved."""
 
@@ -139,12 +158,15 @@ class PriorityChanged(Entry, frozen=True, kw_only=True, tag="ticket-priority-cha
 TimelineEntry = (
     Opened
     | TagsSuggested
+    | TagsAccepted
+    | TagsDismissed
     | Routed
     | Assigned
     | Unassigned
     | Transferred
     | WorkStarted
     | AwaitingCustomer
+    | CustomerAnswered
     | Resolved
     | Closed
     | Reopened
@@ -155,12 +177,15 @@ TimelineEntry = (
 _ENTRIES: dict[type[Fact], type[TimelineEntry]] = {
     TicketOpened: Opened,
     TicketTagsSuggested: TagsSuggested,
+    TicketTagsAccepted: TagsAccepted,
+    TicketTagsDismissed: TagsDismissed,
     TicketRouted: Routed,
     TicketAssigned: Assigned,
     TicketUnassigned: Unassigned,
     TicketTransferred: Transferred,
     TicketWorkStarted: WorkStarted,
     TicketAwaitingCustomer: AwaitingCustomer,
+    TicketCustomerAnswered: CustomerAnswered,
     TicketResolved: Resolved,
     TicketClosed: Closed,
     TicketReopened: Reopened,
@@ -168,6 +193,7 @@ _ENTRIES: dict[type[Fact], type[TimelineEntry]] = {
 }
 _FOR_STAFF: dict[type[TimelineEntry], frozenset[str]] = {
     TagsSuggested: frozenset({"tags", "model_version"}),
+    TagsDismissed: frozenset({"tags"}),
     Routed: frozenset({"evidence"}),
     Assigned: frozenset({"reasons"}),
     Unassigned: frozenset({"reason"}),

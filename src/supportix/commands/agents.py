@@ -135,7 +135,7 @@ class Agents:
         return await self._change(agent_id, envelope, version, lambda agent: agent.change_schedule(schedule, at=at))
 
     async def heartbeat(self, agent_id: UUID, actor: Actor, *, at: datetime) -> None:
-        """The agent is there. From the first one on, silence takes it offline. Refused: Forbidden."""
+        """The agent is there. From the first one on it is watched: silence takes it offline. Refused: Forbidden."""
         if not (actor.role is Role.AGENT and actor.id == agent_id):
             raise Forbidden("agents send their own heartbeats, and nobody else's")
         async with self._desk.pool.connection() as connection:
@@ -144,6 +144,18 @@ class Agents:
                 "ON CONFLICT (agent_id) DO UPDATE SET seen_at = greatest(h.seen_at, excluded.seen_at)",
                 (agent_id, at),
             )
+
+    async def end_watch(self, agent_id: UUID, actor: Actor) -> None:
+        """Watch the agent no longer, until its next heartbeat. Agents for themselves, admins for anybody.
+
+        Refused: Forbidden.
+        """
+        if actor.role is not Role.AGENT:
+            actor.must_have(Permission.AGENTS_MANAGE)
+        elif actor.id != agent_id:
+            raise Forbidden("agents end the watch on themselves, and on nobody else")
+        async with self._desk.pool.connection() as connection:
+            await connection.execute("DELETE FROM agent_heartbeats WHERE agent_id = %s", (agent_id,))
 
     async def change_departments(
         self,

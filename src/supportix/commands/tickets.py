@@ -13,11 +13,11 @@ from supportix.commands.desk import Outcome, SupportDesk, Work
 from supportix.commands.known_departments import KnownDepartments
 from supportix.commands.lending import lent_to
 from supportix.commands.numbers import TicketNumbers
-from supportix.commands.waiting import previous_agent, waiting_tickets
+from supportix.commands.waiting import previous_agent
 from supportix.domain.agent import Agent
 from supportix.domain.demand import Demand
 from supportix.domain.department import Department
-from supportix.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
+from supportix.domain.errors import Forbidden, InvalidInput, NotFound
 from supportix.domain.ids import AgentId, CustomerId, DepartmentId, TicketId
 from supportix.domain.ticket import Ticket, TicketHasAgent, open_ticket
 from supportix.domain.ticket_words import AssignedBy, Channel, Priority, Status
@@ -28,9 +28,6 @@ from supportix.routing.book import Request
 from supportix.routing.router import Router
 from supportix.store.committer import Command
 from supportix.store.errors import StaleVersion
-
-MOST_LOOKED_AT = 100
-"""So many waiting tickets are looked at, at most, for one that an agent can take."""
 
 
 class OpenTicket(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +80,10 @@ class AwaitCustomer(TicketCommand, frozen=True, kw_only=True):
     pass
 
 
+class CustomerAnswered(TicketCommand, frozen=True, kw_only=True):
+    pass
+
+
 class ResolveTicket(TicketCommand, frozen=True, kw_only=True):
     resolution: str = ""
 
@@ -97,6 +98,20 @@ class ReopenTicket(TicketCommand, frozen=True, kw_only=True):
 
 class ChangePriority(TicketCommand, frozen=True, kw_only=True):
     priority: Priority
+
+
+class DecideOnTags(TicketCommand, frozen=True, kw_only=True):
+    """On some of the tags that a model suggested."""
+
+    tags: tuple[str, ...]
+
+
+class AcceptTags(DecideOnTags, frozen=True, kw_only=True):
+    pass
+
+
+class DismissTags(DecideOnTags, frozen=True, kw_only=True):
+    pass
 
 
 class TicketAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,10 +140,6 @@ class TicketAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 class UnknownAgent(InvalidInput):
     """There is no such agent."""
-
-
-class NothingToTake(Conflict):
-    """Nothing waits in that queue that the agent could take."""
 
 
 class Tickets:
@@ -191,33 +202,6 @@ class Tickets:
 
         return await self._desk.carry_out(envelope, decide, retry=True)
 
-    async def take_next(self, department_id: UUID, actor: Actor, envelope: Command, *, at: datetime) -> Outcome:
-        """Give the agent who asks the first waiting ticket of a department that it can take.
-
-        Refused: Forbidden, NotInDepartment, AgentUnavailable, NothingToTake.
-        """
-        actor.must_have(Permission.TICKETS_WORK)
-        if actor.role is not Role.AGENT:
-            raise Forbidden("only agents take tickets from a queue; assign it to one instead")
-
-        async def decide(work: Work) -> TicketAnswer:
-            agent = await work.load(Agent, actor.id)
-            agent.must_be_there(DepartmentId(department_id))
-            for ticket_id, requirement in await waiting_tickets(self._desk.pool, department_id, MOST_LOOKED_AT):
-                if agent.obstacle(requirement) is not None:
-                    continue
-                ticket = await self._desk.load(Ticket, ticket_id)
-                if ticket.status is Status.QUEUED and ticket.department_id == department_id:
-                    work.add(ticket)
-                    ticket.assign(AgentId(agent.id), at=at, by=AssignedBy.PULL)
-                    agent.reserve(ticket_id, ticket.department_id, at=at, requirement=ticket.demand.requirement)
-                    return TicketAnswer.of(ticket)
-            raise NothingToTake(
-                f"nothing waits there that agent {agent.id} could take now; {agent.free} of its points are free"
-            )
-
-        return await self._desk.carry_out(envelope, decide)
-
     async def _previous_agent(self, department: Department, requester_id: CustomerId) -> AgentId | None:
         """Whoever last had a ticket of this customer in the department, where its policy goes by that."""
         policy = POLICIES.get(department.policy)
@@ -244,12 +228,12 @@ class Tickets:
         except NotFound:
             raise UnknownAgent(f"no agent has the id {command.agent_id}") from None
         ticket.assign(command.agent_id, at=at, by=AssignedBy.PERSON)
-        ticket_id, requirement = TicketId(ticket.id), ticket.demand.requirement
+        ticket_id, department_id, requirement = TicketId(ticket.id), ticket.department_id, ticket.demand.requirement
+        lent = await lent_to(work, agent, ticket, at=at)
         if command.force and agent.obstacle(requirement) is not None:
-            agent.force(ticket_id, ticket.department_id, at=at, requirement=requirement, reason=command.reason)
+            agent.force(ticket_id, department_id, at=at, requirement=requirement, lent=lent, reason=command.reason)
         else:
-            lent = await lent_to(work, agent, ticket, at=at)
-            agent.reserve(ticket_id, ticket.department_id, at=at, requirement=requirement, lent=lent)
+            agent.reserve(ticket_id, department_id, at=at, requirement=requirement, lent=lent)
 
     async def _reassign(self, work: Work, ticket: Ticket, command: ReassignTicket, actor: Actor, at: datetime) -> None:
         actor.must_have(Permission.TICKETS_ASSIGN)
@@ -283,6 +267,13 @@ class Tickets:
     async def _await_customer(self, _work: Work, ticket: Ticket, _: AwaitCustomer, actor: Actor, at: datetime) -> None:
         must_work_on(actor, ticket)
         ticket.await_customer(at=at)
+
+    async def _customer_answered(
+        self, _work: Work, ticket: Ticket, _: CustomerAnswered, actor: Actor, at: datetime
+    ) -> None:
+        if not (actor.may(Permission.TICKETS_ANSWER_OWN) and ticket.requester_id == actor.id):
+            actor.must_have(Permission.TICKETS_WORK)
+        ticket.customer_answered(at=at)
 
     async def _resolve(self, work: Work, ticket: Ticket, command: ResolveTicket, actor: Actor, at: datetime) -> None:
         must_work_on(actor, ticket)
@@ -321,6 +312,16 @@ class Tickets:
         kept = msgspec.structs.replace(demand, returned=now.returned)
         ticket.change_priority(command.priority, at=at, demand=kept if kept != now else None)
 
+    async def _accept_tags(self, _work: Work, ticket: Ticket, command: AcceptTags, actor: Actor, at: datetime) -> None:
+        actor.must_have(Permission.TICKETS_WORK)
+        ticket.accept_tags(command.tags, at=at)
+
+    async def _dismiss_tags(
+        self, _work: Work, ticket: Ticket, command: DismissTags, actor: Actor, at: datetime
+    ) -> None:
+        actor.must_have(Permission.TICKETS_WORK)
+        ticket.dismiss_tags(command.tags, at=at)
+
     _steps: ClassVar[dict[type[TicketCommand], Callable[..., Awaitable[None]]]] = {
         AssignTicket: _assign,
         ReassignTicket: _reassign,
@@ -328,10 +329,13 @@ class Tickets:
         TransferTicket: _transfer,
         StartWork: _start_work,
         AwaitCustomer: _await_customer,
+        CustomerAnswered: _customer_answered,
         ResolveTicket: _resolve,
         CloseTicket: _close,
         ReopenTicket: _reopen,
         ChangePriority: _prioritise,
+        AcceptTags: _accept_tags,
+        DismissTags: _dismiss_tags,
     }
 
 

@@ -223,16 +223,18 @@ class Agent(Aggregate, kw_only=True):
         *,
         at: datetime,
         requirement: Requirement = ANYBODY,
+        lent: Lent | None = None,
         reason: str = "",
     ) -> "Agent":
         """Take a ticket on whatever the capacity and the skills are. Refused: NotInDepartment, AgentUnavailable."""
-        self.must_be_there(department_id)
+        self.must_be_there(department_id if lent is None else lent.by)
         return self.record(
             WorkForced(
                 occurred_at=at,
                 ticket_id=ticket_id,
                 department_id=department_id,
                 weight=requirement.weight,
+                merge_id=None if lent is None else lent.merge_id,
                 reason=reason,
             )
         )

@@ -39,14 +39,12 @@ class NextStep(StrEnum):
     """What the merging process has to do with a merge."""
 
     RECONSIDER = "reconsider"
-    """Withdraw the suggestion when the load has fallen by itself."""
+    """Withdraw the suggestion when it has stood too long, or when the load that made it has fallen by itself."""
     BEGIN = "begin"
     MOVE = "move"
     FINISH = "finish"
     WATCH = "watch"
     """Dissolve the pool when the load has fallen."""
-    WAIT = "wait"
-    """A person decides."""
     NOTHING = "nothing"
 
 
@@ -61,6 +59,8 @@ class AbandonReason(StrEnum):
     """Why a merge ended before it helped."""
 
     LOAD_FELL = "load_fell"
+    NOT_DECIDED = "not_decided"
+    """Nobody approved or dismissed the suggestion while it stood."""
     NOTHING_TO_MOVE = "nothing_to_move"
 
 
@@ -88,6 +88,7 @@ class MergeSuggested(MergeFact, frozen=True, kw_only=True, omit_defaults=True, g
         merge.source_id, merge.target_id = self.source_id, self.target_id
         merge.strategy, merge.settings = self.strategy, self.settings
         merge.suggested_by = self.suggested_by
+        merge.suggested_at = self.occurred_at
         merge.state = MergeState.SUGGESTED
 
 
@@ -191,6 +192,7 @@ class Merge(Aggregate, kw_only=True):
     state: MergeState = MergeState.SUGGESTED
     strategy: MergeStrategy = MergeStrategy.REDISTRIBUTE
     suggested_by: DecidedBy = DecidedBy.LOAD
+    suggested_at: datetime | None = None
     settings: MergeSettings | None = None
     planned: tuple[TicketId, ...] = ()
     moved: int = 0
@@ -210,7 +212,7 @@ class Merge(Aggregate, kw_only=True):
     def next_step(self) -> NextStep:
         match self.state:
             case MergeState.SUGGESTED:
-                return NextStep.RECONSIDER if self.suggested_by is DecidedBy.LOAD else NextStep.WAIT
+                return NextStep.RECONSIDER
             case MergeState.APPROVED:
                 return NextStep.BEGIN
             case MergeState.MOVING:
@@ -219,6 +221,12 @@ class Merge(Aggregate, kw_only=True):
                 return NextStep.WATCH
             case _:
                 return NextStep.NOTHING
+
+    def has_lapsed(self, at: datetime) -> bool:
+        """Whether it has stood as a suggestion for as long as its settings let it."""
+        if self.state is not MergeState.SUGGESTED or self.settings is None or self.suggested_at is None:
+            return False
+        return at - self.suggested_at >= self.settings.suggestion_life
 
     def approve(self, *, by: DecidedBy, at: datetime) -> "Merge":
         """Refused: MergeNotSuggested."""

@@ -22,7 +22,7 @@ class DepartmentLoad(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     queue_length: int
     oldest_wait_minutes: int
     taken_per_hour: int
-    """Tickets that were given to agents, at the pace of the last hour."""
+    """Tickets that were given to agents out of its queue, at the pace of the last hour."""
     projected_wait_minutes: int | None = None
     """How long a ticket that joins the queue now will wait."""
     forecast_queue_length: int | None = None

@@ -1,10 +1,11 @@
 """A ticket's life, from opening to closing.
 
-Owns the streams of tickets: emits TicketOpened, TicketTagsSuggested, TicketRouted, TicketAssigned, TicketUnassigned,
-TicketTransferred, TicketWorkStarted, TicketAwaitingCustomer, TicketResolved, TicketClosed, TicketReopened and
-TicketPriorityChanged.
+Owns the streams of tickets: emits TicketOpened, TicketTagsSuggested, TicketTagsAccepted, TicketTagsDismissed,
+TicketRouted, TicketAssigned, TicketUnassigned, TicketTransferred, TicketWorkStarted, TicketAwaitingCustomer,
+TicketCustomerAnswered, TicketResolved, TicketClosed, TicketReopened and TicketPriorityChanged.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -20,11 +21,14 @@ from supportix.domain.ticket_facts import (
     TicketAssigned,
     TicketAwaitingCustomer,
     TicketClosed,
+    TicketCustomerAnswered,
     TicketOpened,
     TicketPriorityChanged,
     TicketReopened,
     TicketResolved,
     TicketRouted,
+    TicketTagsAccepted,
+    TicketTagsDismissed,
     TicketTagsSuggested,
     TicketTransferred,
     TicketUnassigned,
@@ -53,6 +57,8 @@ class Ticket(Aggregate, kw_only=True):
     last_agent_id: AgentId | None = None
     priority: Priority = Priority.NORMAL
     channel: Channel = Channel.API
+    tags: tuple[str, ...] = ()
+    suggested_tags: tuple[str, ...] = ()
     demand: Demand = NO_DEMAND
     status: Status = Status.QUEUED
     opened_at: datetime = NEVER
@@ -134,6 +140,12 @@ class Ticket(Aggregate, kw_only=True):
         self._must_allow(Status.PENDING)
         return self.record(TicketAwaitingCustomer(occurred_at=at))
 
+    def customer_answered(self, *, at: datetime) -> "Ticket":
+        """Refused: TransitionRefused, unless it waits for the customer."""
+        if self.status is not Status.PENDING:
+            raise TransitionRefused(f"ticket {self.number} is {self.status} and doesn't wait for the customer")
+        return self.record(TicketCustomerAnswered(occurred_at=at))
+
     def resolve(self, *, resolution: str, at: datetime) -> "Ticket":
         self._must_allow(Status.RESOLVED)
         return self.record(
@@ -186,6 +198,26 @@ class Ticket(Aggregate, kw_only=True):
         if priority is not self.priority:
             self.record(TicketPriorityChanged(occurred_at=at, priority=priority, demand=demand))
         return self
+
+    def accept_tags(self, tags: Iterable[str], *, at: datetime) -> "Ticket":
+        """Take over these of the tags that a model suggested. Refused: TagsNotSuggested."""
+        return self.record(TicketTagsAccepted(occurred_at=at, tags=self._suggested(tags)))
+
+    def dismiss_tags(self, tags: Iterable[str], *, at: datetime) -> "Ticket":
+        """Let go of these of the tags that a model suggested. Refused: TagsNotSuggested."""
+        return self.record(TicketTagsDismissed(occurred_at=at, tags=self._suggested(tags)))
+
+    def _suggested(self, tags: Iterable[str]) -> tuple[str, ...]:
+        """Each once. Refused: TagsNotSuggested, also where none is named."""
+        named = tuple(dict.fromkeys(tags))
+        others = [tag for tag in named if tag not in self.suggested_tags]
+        if others or not named:
+            left = ", ".join(map(repr, self.suggested_tags)) or "none"
+            raise TagsNotSuggested(
+                f"{', '.join(map(repr, others)) or 'no tag'} was named; of the tags suggested for ticket {self.number} "
+                f"these are undecided: {left}"
+            )
+        return named
 
     def _holder(self) -> AgentId:
         if self.agent_id is None:
@@ -274,6 +306,10 @@ class ReopenWindowPassed(Conflict):
     """The time in which the ticket could be reopened has passed."""
 
 
+class TagsNotSuggested(Conflict):
+    """The tags aren't among those that are suggested and undecided."""
+
+
 class SubjectMissing(InvalidInput):
     """A ticket needs a subject."""
 
@@ -281,12 +317,15 @@ class SubjectMissing(InvalidInput):
 for _fact in (
     TicketOpened,
     TicketTagsSuggested,
+    TicketTagsAccepted,
+    TicketTagsDismissed,
     TicketRouted,
     TicketAssigned,
     TicketUnassigned,
     TicketTransferred,
     TicketWorkStarted,
     TicketAwaitingCustomer,
+    TicketCustomerAnswered,
     TicketResolved,
     TicketClosed,
     TicketReopened,

@@ -62,6 +62,7 @@ class TicketOpened(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False
 
     def apply(self, ticket: "Ticket") -> None:
         ticket.number = self.number
+        ticket.tags = self.tags
         ticket.requester_id = self.requester_id
         ticket.priority = self.priority
         ticket.channel = self.channel
@@ -77,7 +78,28 @@ class TicketTagsSuggested(Fact, frozen=True, kw_only=True, omit_defaults=True, g
     model_version: int
 
     def apply(self, ticket: "Ticket") -> None:
-        """No decision depends on it."""
+        ticket.suggested_tags = tuple(tag.name for tag in self.tags)
+
+
+class TicketTagsAccepted(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Somebody agreed with a model: from here on these of its suggestions are tags as people give them."""
+
+    TOPIC: ClassVar[str] = "ticket.tags_accepted.v1"
+    tags: tuple[str, ...]
+
+    def apply(self, ticket: "Ticket") -> None:
+        ticket.tags = tuple(dict.fromkeys((*ticket.tags, *self.tags)))
+        ticket.suggested_tags = tuple(tag for tag in ticket.suggested_tags if tag not in self.tags)
+
+
+class TicketTagsDismissed(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Somebody disagreed with a model: these of its suggestions don't suit the ticket."""
+
+    TOPIC: ClassVar[str] = "ticket.tags_dismissed.v1"
+    tags: tuple[str, ...]
+
+    def apply(self, ticket: "Ticket") -> None:
+        ticket.suggested_tags = tuple(tag for tag in ticket.suggested_tags if tag not in self.tags)
 
 
 class TicketQueued(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -176,6 +198,15 @@ class TicketAwaitingCustomer(Fact, frozen=True, kw_only=True, omit_defaults=True
 
     def apply(self, ticket: "Ticket") -> None:
         ticket.status = Status.PENDING
+
+
+class TicketCustomerAnswered(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What was asked of the customer has come. Its agent goes on with it, or it is taken back from one who is gone."""
+
+    TOPIC: ClassVar[str] = "ticket.customer_answered.v1"
+
+    def apply(self, ticket: "Ticket") -> None:
+        ticket.status = Status.IN_PROGRESS
 
 
 class TicketResolved(Fact, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -7,7 +7,14 @@ import msgspec
 from supportix.domain.aggregate import DomainEvent
 from supportix.domain.demand import NO_DEMAND, Demand, Requirement
 from supportix.domain.ids import AgentId, DepartmentId, TicketId
-from supportix.domain.ticket_facts import Reasons, TicketAssigned, TicketPriorityChanged, TicketQueued
+from supportix.domain.ticket_facts import (
+    Reasons,
+    TicketAssigned,
+    TicketPriorityChanged,
+    TicketQueued,
+    TicketTagsAccepted,
+    TicketTagsDismissed,
+)
 from supportix.domain.ticket_words import AssignedBy, Priority
 
 QueueOrder = tuple[int, bool, datetime, datetime, int]
@@ -54,4 +61,6 @@ def waiting_after(event: DomainEvent, before: WaitingTicket | None) -> WaitingTi
     if isinstance(fact, TicketPriorityChanged) and before is not None:
         demand = fact.demand or before.demand
         return msgspec.structs.replace(before, version=event.originator_version, priority=fact.priority, demand=demand)
+    if isinstance(fact, TicketTagsAccepted | TicketTagsDismissed) and before is not None:
+        return msgspec.structs.replace(before, version=event.originator_version)
     return None

@@ -20,7 +20,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Issue(msgspec.Struct, frozen=True, tag="issue"):
-    """Reckon all forecasts from this hour on, and what became of earlier ones. All hours before it have been counted."""
+    """Reckon all forecasts from this hour on, and what became of earlier ones. Earlier hours have been counted."""
 
     hour: datetime
 

@@ -13,7 +13,7 @@ import structlog
 
 from supportix.commands.desk import SupportDesk
 from supportix.forecasting.keeping import Keeping
-from supportix.forecasting.messages import Ask, Failed, Read, Setting, Told, ToSave
+from supportix.forecasting.messages import Ask, Failed, Issue, Read, Setting, Tend, Told, ToSave
 from supportix.forecasting.reckoner import JOB, Reckoner
 from supportix.forecasting.running_forecasts import RunningForecasts
 from supportix.projections.forecasts import Forecasts
@@ -25,6 +25,8 @@ LEASE = "forecasting"
 HOUR = timedelta(hours=1)
 GRACE = timedelta(seconds=2)
 """How long after the hour its arrivals are taken to be in the log: clocks of several machines differ a little."""
+SPARE = timedelta(minutes=5)
+"""So long before the hour ends, nothing more is begun that takes its time."""
 LOOK_SECONDS = 0.8
 """Arrivals of the running hour are looked at no more often than this."""
 RETRY_SECONDS = 300.0
@@ -57,12 +59,32 @@ class Forecasting:
     async def run(self) -> None:
         """Forecast until cancelled. Raises LeaseLost when another owner has taken over."""
         try:
-            while True:
-                hour = hour_of(self._clock())
-                again = hour + HOUR if await self.roll(hour) else self._clock() + timedelta(seconds=RETRY_SECONDS)
-                await self._follow(hour, min(again, hour + HOUR) + GRACE)
+            await self._forecast()
+        except ExceptionGroup as faults:
+            if faults.subgroup(LeaseLost) is None:
+                raise
+            # The worker doesn't look for it in a group.
+            raise LeaseLost(f"lease {LEASE!r} has another owner") from faults
         finally:
             await self._reckoner.close()
+
+    async def _forecast(self) -> None:
+        while True:
+            hour = hour_of(self._clock())
+            issued = await self.roll(hour)
+            again = hour + HOUR if issued else self._clock() + timedelta(seconds=RETRY_SECONDS)
+            await self._until_the_next(hour, min(again, hour + HOUR) + GRACE, tending=issued)
+
+    async def _until_the_next(self, hour: datetime, until: datetime, *, tending: bool) -> None:
+        """Follow the arrivals of the hour, and beside it fit again and choose models where that is due."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow(hour, until))
+            if tending:
+                group.create_task(self.tend(hour, until - SPARE))
+
+    async def tend(self, hour: datetime, until: datetime) -> bool:
+        """Fit again and choose models where that is due, until then. False where that failed."""
+        return await self._needs_forecasts() and await self._save_all(Tend(hour, until))
 
     async def roll(self, hour: datetime) -> bool:
         """Issue the forecasts from this hour on and score those that ended before it. False where that failed.
@@ -70,30 +92,24 @@ class Forecasting:
         A desk without any traffic needs none. Raises LeaseLost.
         """
         await self._settled()
+        return not await self._needs_forecasts() or await self._save_all(Issue(hour))
+
+    async def _needs_forecasts(self) -> bool:
         async with self._desk.pool.connection() as connection:
             row = await (await connection.execute(_TRAFFIC)).fetchone()
-        if row is None or not row[0]:
-            return True
-        try:
-            return await self._issue(hour)
-        except ExceptionGroup as faults:
-            if faults.subgroup(LeaseLost) is None:
-                raise
-            raise LeaseLost(
-                f"lease {LEASE!r} has another owner"
-            ) from faults  # Which the worker doesn't find in a group.
+        return row is not None and bool(row[0])
 
-    async def _issue(self, hour: datetime) -> bool:
-        """Save what is reckoned as it comes, several things at a time."""
+    async def _save_all(self, ask: Ask) -> bool:
+        """Save what is reckoned as it comes, several things at a time. False where the reckoning failed."""
         saving: set[asyncio.Task[object]] = set()
         position, recorded = 0, 0
         async with asyncio.TaskGroup() as group:
-            async for message in self._reckoner.ask(Ask(hour)):
+            async for message in self._reckoner.ask(ask):
                 match message:
                     case Read(position=position):
                         pass
                     case Failed(why=why):
-                        _log.error("forecasts not reckoned", hour=hour.isoformat(), why=why)
+                        _log.error("forecasts not reckoned", hour=ask.hour.isoformat(), why=why)
                         return False
                     case Told():
                         pass
@@ -102,7 +118,7 @@ class Forecasting:
                         saving.add(group.create_task(self._keeping.save(message, position)))
                         if len(saving) >= SAVED_TOGETHER:
                             _, saving = await asyncio.wait(saving, return_when=asyncio.FIRST_COMPLETED)
-        _log.info("forecasts issued", hour=hour.isoformat(), messages=recorded, position=position)
+        _log.info("forecasts reckoned", hour=ask.hour.isoformat(), messages=recorded, position=position)
         return True
 
     async def _settled(self) -> None:

@@ -7,7 +7,8 @@ Huang 2008, https://doi.org/10.1287/msom.1070.0179). Plain Python, since it runs
 """
 
 from supportix.domain.errors import InvalidInput
-from supportix.domain.forecast_words import FEWEST_HOURS, HOUR_SECONDS, LEVELS, Steps
+from supportix.domain.forecast_words import FEWEST_HOURS, HOUR_SECONDS, Steps
+from supportix.forecasting.negative_binomial import deviation_of, gamma_shape, quantiles
 
 _LEAST_MEAN = 1e-3
 """An hour in which nothing was expected is taken to be worth as much, so that what comes nevertheless counts."""

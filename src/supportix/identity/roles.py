@@ -22,6 +22,7 @@ class Permission(StrEnum):
     TICKETS_FORCE = "tickets.force"
     TICKETS_TRANSFER = "tickets.transfer"
     TICKETS_PRIORITISE = "tickets.prioritise"
+    TICKETS_ANSWER_OWN = "tickets.answer_own"
     TICKETS_CLOSE_OWN = "tickets.close_own"
     TICKETS_REOPEN_OWN = "tickets.reopen_own"
     AGENTS_READ = "agents.read"
@@ -48,6 +49,7 @@ _CUSTOMER = frozenset(
     {
         Permission.TICKETS_OPEN,
         Permission.TICKETS_READ_OWN,
+        Permission.TICKETS_ANSWER_OWN,
         Permission.TICKETS_CLOSE_OWN,
         Permission.TICKETS_REOPEN_OWN,
         Permission.DEPARTMENTS_READ,

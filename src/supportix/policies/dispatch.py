@@ -164,7 +164,8 @@ class DispatchBoard:
         return department is None or department.paused or department.policy not in POLICIES
 
     def _fold_ticket(self, position: int, event: DomainEvent) -> None:
-        fact = event.fact
+        if isinstance(event.fact, TicketAssigned):  # A turn, however much newer than this the ticket is known.
+            self._take_turn(event.fact, position)
         before = self.waiting.get(event.originator_id)
         if before is not None:
             if event.originator_version <= before.version:
@@ -173,8 +174,6 @@ class DispatchBoard:
         after = waiting_after(event, before)
         if after is not None:
             self._enqueue(after)
-        if isinstance(fact, TicketAssigned):
-            self._take_turn(fact, position)
 
     def _take_turn(self, fact: TicketAssigned, position: int) -> None:
         pool = self.pool(fact.department_id)

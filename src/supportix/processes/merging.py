@@ -111,12 +111,18 @@ class Merging:
         match merge.next_step:
             case NextStep.BEGIN if evidence is not None:
                 return await self._carry_out(merge, await self._beginning(merge, evidence))
-            case NextStep.RECONSIDER if evidence is not None and _is_over(merge, evidence):
-                return await self._carry_out(merge, self._abandoning(AbandonReason.LOAD_FELL, evidence))
+            case NextStep.RECONSIDER if evidence is not None and (why := self._why_withdrawn(merge, evidence)):
+                return await self._carry_out(merge, self._abandoning(why, evidence))
             case NextStep.WATCH if evidence is not None and _is_over(merge, evidence):
                 return await self._carry_out(merge, self._dissolving(evidence))
             case _:
                 return False
+
+    def _why_withdrawn(self, merge: Merge, evidence: Evidence) -> AbandonReason | None:
+        """Why the suggestion is no longer one; what a person suggested stands whatever the load is."""
+        if merge.suggested_by is DecidedBy.LOAD and _is_over(merge, evidence):
+            return AbandonReason.LOAD_FELL
+        return AbandonReason.NOT_DECIDED if merge.has_lapsed(self._clock()) else None
 
     async def _suggest(self, suggestion: Suggestion, scene: MergeScene) -> bool:
         source_id, target_id = suggestion.source.department_id, suggestion.target.department_id

@@ -1,13 +1,13 @@
 """The timekeeper: does what is due by the clock alone.
 
 Takes agents on and off duty by their schedules, takes silent ones offline, and takes work back from agents who went
-offline or didn't begin with it. Looks into the read models for what may be due, then decides on the streams, so that a
-read model that lags costs a moment and never a wrong step. Emits AgentDutyChanged, AgentAvailabilityChanged,
-TicketUnassigned and WorkReleased.
+offline or didn't begin with it; what waited for the customer, once it goes on. Looks into the read models for what may
+be due, then decides on the streams, so that a read model that lags costs a moment and never a wrong step. Emits
+AgentDutyChanged, AgentAvailabilityChanged, TicketUnassigned and WorkReleased.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -104,20 +104,24 @@ class Timekeeper:
     async def tick(self) -> Kept:
         """Do all that is due now, up to a limit."""
         now = self._clock()
+        kept = await self.see_to(await self._due(now), now)
+        if kept != Kept():
+            _log.info("done by the clock", **msgspec.structs.asdict(kept))
+        return kept
+
+    async def see_to(self, due: Iterable[Due], now: datetime) -> Kept:
+        """Do what the read models say is due, as far as the streams confirm it."""
         kept = Kept()
-        for what, which, told in await self._due(now):
+        for what, which, told in due:
             if what == "duty":
                 kept.duty_changes += await self._keep_duty(which, told, now)
             elif what == "silent":
-                if (await self._carry_out(partial(_take_offline, agent_id=which, now=now))).changed:
-                    await self._forget_heartbeat(which, now)
-                    kept.silent_agents += 1
+                silent = partial(self._take_offline, agent_id=which, now=now)
+                kept.silent_agents += (await self._carry_out(silent)).changed
             else:
                 cause = Unassigned(what)
                 taken_back = partial(_take_back, ticket_id=which, cause=cause, now=now)
                 kept.taken_back += (await self._carry_out(taken_back)).changed
-        if kept != Kept():
-            _log.info("done by the clock", **msgspec.structs.asdict(kept))
         return kept
 
     async def _due(self, now: datetime) -> list[Due]:
@@ -150,11 +154,23 @@ class Timekeeper:
             return Changed(changed=False)
         return msgspec.json.decode(outcome.answer, type=Changed)
 
-    async def _forget_heartbeat(self, agent_id: UUID, now: datetime) -> None:
+    async def _take_offline(self, work: Work, agent_id: UUID, now: datetime) -> Changed:
+        """Take a silent agent offline, unless it came back, or was heard of, since the read model told of it."""
+        agent = await work.load(Agent, agent_id)
+        since = agent.availability_since
+        came_back = since is not None and now - since < SILENCE
+        if agent.availability is Availability.OFFLINE or came_back or not await self._is_silent(agent_id, now):
+            return Changed(changed=False)
+        reason = f"no heartbeat came for {SILENCE.total_seconds():.0f} s"
+        agent.change_availability(Availability.OFFLINE, at=now, reason=reason)
+        return Changed(changed=True)
+
+    async def _is_silent(self, agent_id: UUID, now: datetime) -> bool:
+        """Whether the agent is watched, and no heartbeat came in time."""
         async with self._desk.pool.connection() as connection:
-            await connection.execute(
-                "DELETE FROM agent_heartbeats WHERE agent_id = %s AND seen_at <= %s", (agent_id, now - SILENCE)
-            )
+            cursor = await connection.execute("SELECT seen_at FROM agent_heartbeats WHERE agent_id = %s", (agent_id,))
+            row = await cursor.fetchone()
+        return row is not None and now - row[0] >= SILENCE
 
 
 async def _keep_duty(work: Work, agent_id: UUID, now: datetime) -> Changed:
@@ -162,16 +178,6 @@ async def _keep_duty(work: Work, agent_id: UUID, now: datetime) -> Changed:
     if agent.schedule.on_duty(now) is agent.on_duty:
         return Changed(changed=False, not_before=agent.schedule.next_change(now) or NEVER)
     agent.keep_to_schedule(at=now)
-    return Changed(changed=True)
-
-
-async def _take_offline(work: Work, agent_id: UUID, now: datetime) -> Changed:
-    agent = await work.load(Agent, agent_id)
-    if agent.availability is Availability.OFFLINE:
-        return Changed(changed=False)
-    agent.change_availability(
-        Availability.OFFLINE, at=now, reason=f"no heartbeat came for {SILENCE.total_seconds():.0f} s"
-    )
     return Changed(changed=True)
 
 

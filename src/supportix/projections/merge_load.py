@@ -50,8 +50,8 @@ LEFT JOIN (
     FROM read_model.agent_load WHERE availability = 'online' AND on_duty AND department_ids && %(ids)s GROUP BY 1
 ) AS a USING (department_id)
 LEFT JOIN (
-    SELECT department_id, sum(assignments)::bigint AS taken
-    FROM read_model.traffic_history WHERE department_id = ANY(%(ids)s) AND quarter >= %(since)s GROUP BY 1
+    SELECT department_id, sum(taken)::bigint AS taken
+    FROM read_model.queue_pace WHERE department_id = ANY(%(ids)s) AND quarter >= %(since)s GROUP BY 1
 ) AS t USING (department_id)
 WHERE d.department_id = ANY(%(ids)s)
 """

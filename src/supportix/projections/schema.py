@@ -6,7 +6,7 @@ from supportix.projections.departments import departments, known_events
 from supportix.projections.forecasts import forecast_models, forecast_scores, forecasts
 from supportix.projections.merges import department_merging, merges
 from supportix.projections.ticket_list import tickets
-from supportix.projections.traffic_history import handle_times, open_tickets, traffic_history, traffic_pasts
+from supportix.projections.traffic_history import handle_times, open_tickets, queue_pace, traffic_history, traffic_pasts
 
 TABLES = (
     tickets,
@@ -16,6 +16,7 @@ TABLES = (
     departments,
     known_events,
     traffic_history,
+    queue_pace,
     handle_times,
     open_tickets,
     traffic_pasts,

@@ -14,11 +14,14 @@ from supportix.domain.ticket_facts import (
     TicketAssigned,
     TicketAwaitingCustomer,
     TicketClosed,
+    TicketCustomerAnswered,
     TicketOpened,
     TicketPriorityChanged,
     TicketQueued,
     TicketReopened,
     TicketResolved,
+    TicketTagsAccepted,
+    TicketTagsDismissed,
     TicketTagsSuggested,
     TicketWorkStarted,
 )
@@ -133,6 +136,17 @@ def _(fact: TicketTagsSuggested, row: TicketRow) -> None:
 
 
 @_apply.register
+def _(fact: TicketTagsAccepted, row: TicketRow) -> None:
+    row.tags = list(dict.fromkeys((*row.tags, *fact.tags)))
+    row.suggested_tags = [tag for tag in row.suggested_tags if tag not in fact.tags]
+
+
+@_apply.register
+def _(fact: TicketTagsDismissed, row: TicketRow) -> None:
+    row.suggested_tags = [tag for tag in row.suggested_tags if tag not in fact.tags]
+
+
+@_apply.register
 def _(fact: TicketQueued, row: TicketRow) -> None:
     row.status, row.department_id, row.queued_at, row.agent_id = (
         Status.QUEUED,
@@ -163,6 +177,11 @@ def _(_: TicketWorkStarted, row: TicketRow) -> None:
 @_apply.register
 def _(_: TicketAwaitingCustomer, row: TicketRow) -> None:
     row.status = Status.PENDING
+
+
+@_apply.register
+def _(_: TicketCustomerAnswered, row: TicketRow) -> None:
+    row.status = Status.IN_PROGRESS
 
 
 @_apply.register

@@ -13,7 +13,7 @@ from supportix.projections.agent_load import AgentLoad, agent_load
 from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, fetch, fetch_one
 from supportix.projections.department_queue import DepartmentQueue, department_queue, place_columns
 from supportix.projections.ticket_list import TicketList, tickets
-from supportix.projections.traffic_history import TrafficHistory, quarter_of, traffic_history
+from supportix.projections.traffic_history import TrafficHistory, quarter_of, queue_pace
 
 
 class TicketScope(msgspec.Struct, frozen=True):
@@ -50,7 +50,10 @@ class TicketFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TicketSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A ticket as lists show it. `position` is that of its last event."""
+    """A ticket as lists show it. `position` is that of its last event.
+
+    `suggested_tags` are those that a model suggests and nobody has accepted or dismissed yet; customers see none.
+    """
 
     ticket_id: UUID
     number: str
@@ -91,7 +94,6 @@ class TicketDetail(TicketSummary, frozen=True, kw_only=True):
 PACE = timedelta(hours=1)
 """How far back the pace is measured by which a wait is estimated."""
 
-_SUMMARY = [tickets.c[name] for name in TicketSummary.__struct_fields__]
 _ORDERS: dict[TicketSort, tuple[ColumnElement[Any], ...]] = {
     TicketSort.OPENED_AT: (tickets.c.opened_at, tickets.c.ticket_id),
     TicketSort.LATEST_OPENED: (tickets.c.opened_at, tickets.c.ticket_id),
@@ -126,7 +128,7 @@ async def ticket_page(
 ) -> AsOf[list[TicketSummary]]:
     """Up to `limit` tickets in order, those behind the key."""
     columns = _ORDERS[sort]
-    query = select(*_SUMMARY).where(_visible(scope), *_conditions(wanted))
+    query = select(*_summary(scope)).where(_visible(scope), *_conditions(wanted))
     if behind is not None:
         values = (behind.rank, behind.moment, behind.ticket_id)[-len(columns) :]
         bound = tuple_(*(literal(value, column.type) for value, column in zip(values, columns, strict=True)))
@@ -149,18 +151,18 @@ async def ticket_detail(
     place = _queue_place()
     estimate = cast(place * PACE.total_seconds() / func.nullif(_assigned_since(now - PACE), 0), Integer)
     query = select(
-        *_SUMMARY, tickets.c.description, place.label("queue_place"), estimate.label("estimated_wait_seconds")
+        *_summary(scope), tickets.c.description, place.label("queue_place"), estimate.label("estimated_wait_seconds")
     ).where(found, _visible(scope))
     models = [TicketList.name, DepartmentQueue.name, AgentLoad.name, TrafficHistory.name]
     return await fetch_one(database, query, TicketDetail, of=models)
 
 
 def _assigned_since(moment: datetime) -> Any:
-    """Correlated with `tickets`: how many its department has given out in the quarter hours from that one on."""
-    history = traffic_history.c
-    assigned = select(func.sum(history.assignments)).where(
-        history.department_id == tickets.c.department_id,
-        history.quarter >= literal(quarter_of(moment), DateTime(timezone=True)),
+    """Correlated with `tickets`: how many were given out of its queue in the quarter hours from that one on."""
+    pace = queue_pace.c
+    assigned = select(func.sum(pace.taken)).where(
+        pace.department_id == tickets.c.department_id,
+        pace.quarter >= literal(quarter_of(moment), DateTime(timezone=True)),
     )
     return assigned.scalar_subquery()
 
@@ -178,6 +180,14 @@ def _queue_place() -> Any:
         .where(own.c.ticket_id == tickets.c.ticket_id)
     )
     return place.scalar_subquery()
+
+
+def _summary(scope: TicketScope) -> list[ColumnElement[Any]]:
+    """What a model suggests is for staff, who decide on it: customers see no suggested tags."""
+    columns: dict[str, ColumnElement[Any]] = {name: tickets.c[name] for name in TicketSummary.__struct_fields__}
+    if scope.requester_id is not None:
+        columns["suggested_tags"] = literal([], tickets.c.suggested_tags.type).label("suggested_tags")
+    return list(columns.values())
 
 
 def _visible(scope: TicketScope) -> ColumnElement[bool]:

@@ -1,8 +1,9 @@
 """Traffic per department and quarter hour, and how long its tickets took. Consumes tickets' events: TicketRouted,
-TicketAssigned, TicketUnassigned, TicketTransferred, TicketWorkStarted, TicketAwaitingCustomer, TicketResolved,
-TicketClosed and TicketReopened; and TrafficPastRecorded.
+TicketAssigned, TicketUnassigned, TicketTransferred, TicketWorkStarted, TicketAwaitingCustomer,
+TicketCustomerAnswered, TicketResolved, TicketClosed and TicketReopened; and TrafficPastRecorded.
 
-A ticket that a merge moved counts at its home: traffic tells where work came from, whoever did it.
+A ticket that a merge moved counts at its home: traffic tells where work came from, whoever did it. How fast queues are
+served is kept apart from that: there each assignment counts in the department out of whose queue the ticket was taken.
 """
 
 from bisect import bisect_right
@@ -21,6 +22,7 @@ from supportix.domain.ticket_facts import (
     TicketAssigned,
     TicketAwaitingCustomer,
     TicketClosed,
+    TicketCustomerAnswered,
     TicketReopened,
     TicketResolved,
     TicketRouted,
@@ -61,6 +63,16 @@ abandonment: where it was closed before any agent had it and before anyone resol
 it held the ticket since it was opened or last reopened, less the time in which it waited for the customer. What other
 agents held it for before isn't counted. `past_arrivals` are those arrivals that a past from before this desk tells of.
 """
+
+queue_pace = Table(
+    "queue_pace",
+    metadata,
+    Column("department_id", Uuid, primary_key=True),
+    Column("quarter", DateTime(timezone=True), primary_key=True),
+    Column("taken", Integer, nullable=False),
+    schema=LIVE,
+)
+"""How many tickets agents were given out of each department's queue, wherever these are at home."""
 
 handle_times = Table(
     "handle_times",
@@ -123,14 +135,15 @@ class PastSpans(msgspec.Struct):
 
 
 class TrafficHistory:
-    """Keeps the tables `traffic_history`, `handle_times`, `open_tickets` and `traffic_pasts`."""
+    """Keeps the tables `traffic_history`, `queue_pace`, `handle_times`, `open_tickets` and `traffic_pasts`."""
 
     name = "traffic_history"
-    tables = (traffic_history, handle_times, open_tickets, traffic_pasts)
+    tables = (traffic_history, queue_pace, handle_times, open_tickets, traffic_pasts)
     subjects = (Ticket, TrafficPast)
 
     def __init__(self, schema: str = LIVE) -> None:
         self._counts = Counts(traffic_history, schema)
+        self._pace = Counts(queue_pace, schema)
         self._handle_times = Counts(handle_times, schema)
         self._tickets = Rows(open_tickets, OpenTicket, schema)
         self._pasts = Rows(traffic_pasts, PastSpans, schema)
@@ -141,6 +154,7 @@ class TrafficHistory:
             TicketTransferred: self._transferred,
             TicketWorkStarted: self._resumed,
             TicketAwaitingCustomer: self._paused,
+            TicketCustomerAnswered: self._resumed,
             TicketResolved: self._resolved,
             TicketClosed: self._closed,
             TicketReopened: self._reopened,
@@ -159,6 +173,7 @@ class TrafficHistory:
 
     async def write(self, connection: Connection) -> None:
         await self._counts.write(connection)
+        await self._pace.write(connection)
         await self._handle_times.write(connection)
         await self._tickets.write(connection)
         await self._pasts.write(connection)
@@ -186,6 +201,7 @@ class TrafficHistory:
         ticket.untouched, ticket.agent_id, ticket.counting_since = False, fact.agent_id, fact.occurred_at
         self._tickets.put(ticket)
         self._count(ticket, fact, "assignments")
+        self._pace.add((fact.department_id, quarter_of(fact.occurred_at)), "taken")
 
     def _let_go(self, ticket_id: UUID, fact: TicketUnassigned | TicketTransferred) -> None:
         ticket = self._ticket(ticket_id)
@@ -206,7 +222,7 @@ class TrafficHistory:
         ticket.count_up_to(fact.occurred_at)
         self._tickets.put(ticket)
 
-    def _resumed(self, ticket_id: UUID, fact: TicketWorkStarted) -> None:
+    def _resumed(self, ticket_id: UUID, fact: TicketWorkStarted | TicketCustomerAnswered) -> None:
         ticket = self._ticket(ticket_id)
         if ticket.agent_id is not None and ticket.counting_since is None:
             ticket.counting_since = fact.occurred_at

@@ -16,11 +16,13 @@ from supportix.domain.ticket_facts import (
     TicketAssigned,
     TicketAwaitingCustomer,
     TicketClosed,
+    TicketCustomerAnswered,
     TicketOpened,
     TicketPriorityChanged,
     TicketQueued,
     TicketReopened,
     TicketResolved,
+    TicketTagsAccepted,
     TicketWorkStarted,
 )
 from supportix.domain.ticket_words import Status
@@ -38,10 +40,12 @@ _FOR_CUSTOMERS = (
     TicketAssigned,
     TicketWorkStarted,
     TicketAwaitingCustomer,
+    TicketCustomerAnswered,
     TicketResolved,
     TicketClosed,
     TicketReopened,
     TicketPriorityChanged,
+    TicketTagsAccepted,
 )
 """Customers are told of these. A new kind of fact is for staff only until it is listed here."""
 

@@ -1,6 +1,7 @@
 """What the log teaches: each ticket's text, its tags, and the department in which it ended. Consumes tickets' events.
 
-A move that a merge of departments made says nothing about where a ticket belongs, so it is left out of account.
+Tags are those that people gave, or took over from a model. A move that a merge of departments made says nothing about
+where a ticket belongs, so it is left out of account.
 """
 
 from collections import OrderedDict
@@ -12,7 +13,14 @@ import msgspec
 from psycopg_pool import AsyncConnectionPool
 
 from supportix.domain.ids import TRIAGE_DEPARTMENT_ID
-from supportix.domain.ticket_facts import TicketClosed, TicketOpened, TicketResolved, TicketRouted, TicketTransferred
+from supportix.domain.ticket_facts import (
+    TicketClosed,
+    TicketOpened,
+    TicketResolved,
+    TicketRouted,
+    TicketTagsAccepted,
+    TicketTransferred,
+)
 from supportix.routing.reading import text_of
 from supportix.routing.sampling import Example
 from supportix.store.log import EventLog, LogEntry
@@ -20,7 +28,8 @@ from supportix.store.log import EventLog, LogEntry
 MOST_TICKETS = 100_000
 """So many are learned from: the newest by opening."""
 PAGE = 5_000
-_NAMES = [fact.TOPIC for fact in (TicketOpened, TicketRouted, TicketTransferred, TicketResolved, TicketClosed)]
+_TEACHING = (TicketOpened, TicketTagsAccepted, TicketRouted, TicketTransferred, TicketResolved, TicketClosed)
+_NAMES = [fact.TOPIC for fact in _TEACHING]
 
 
 class _Ticket(msgspec.Struct):
@@ -46,7 +55,9 @@ class TicketEndings:
         ticket = self._tickets.get(entry.stream_id)
         if ticket is None:
             return
-        if isinstance(fact, TicketRouted):
+        if isinstance(fact, TicketTagsAccepted):
+            ticket.tags += fact.tags
+        elif isinstance(fact, TicketRouted):
             ticket.department_id = fact.department_id
         elif isinstance(fact, TicketTransferred):
             if fact.merge_id is None:

@@ -224,11 +224,7 @@ class Engine:
         self._take(ticket.id, agent_id, list(reserving.collect_events()), now)
 
     def _reserve(self, agent: Agent, waiting: WaitingTicket, now: int, *, forced: bool) -> Agent:
-        if forced:
-            return agent.force(
-                waiting.ticket_id, waiting.department_id, at=moment(now), requirement=waiting.requirement
-            )
-        return agent.reserve(
+        return (agent.force if forced else agent.reserve)(
             waiting.ticket_id,
             waiting.department_id,
             at=moment(now),

@@ -97,7 +97,7 @@ agent_heartbeats = Table(
     Column("agent_id", Uuid, primary_key=True),
     Column("seen_at", DateTime(timezone=True), nullable=False),
 )
-"""When agents whose programs send heartbeats were last heard of; no row while one is offline."""
+"""When agents who are watched were last heard of: those whose programs ever sent a heartbeat, until they sign off."""
 
 ticket_number_blocks = Table(
     "ticket_number_blocks",

@@ -225,9 +225,22 @@ async def change_schedule(call: Call, agent_id: UUID, body: NewSchedule) -> Outc
 async def heartbeat(call: Call, agent_id: UUID) -> None:
     """Say that the agent's program is still there.
 
-    From the first heartbeat on, an agent that is silent for a minute and a half is taken offline.
+    From the first heartbeat on the agent is watched: when it is silent for a minute and a half it is taken offline.
     """
     await call.backend.core.agents.heartbeat(agent_id, call.actor, at=call.at)
+
+
+@action(
+    "DELETE",
+    "/agents/{agent_id}/heartbeat",
+    needs=any_of(Permission.AGENTS_OWN_AVAILABILITY, Permission.AGENTS_MANAGE),
+    tag=TAG,
+    status=204,
+    refusals=(Forbidden,),
+)
+async def end_watch(call: Call, agent_id: UUID) -> None:
+    """Watch an agent no longer, until its next heartbeat: for one who changed to a program that sends none."""
+    await call.backend.core.agents.end_watch(agent_id, call.actor)
 
 
 @command(
@@ -273,6 +286,7 @@ ENDPOINTS = (
     change_skills,
     change_schedule,
     heartbeat,
+    end_watch,
     change_departments,
     list_agents,
     get_agent,

@@ -22,7 +22,9 @@ from supportix.domain.merge import DepartmentsIncompatible, MergeNotPooled, Merg
 from supportix.domain.merge_settings import (
     LARGEST_MARK,
     LONGEST_COOL_DOWN_MINUTES,
+    LONGEST_SUGGESTION_MINUTES,
     MOST_COMPATIBLE,
+    USUAL_SUGGESTION_MINUTES,
     MarksOutOfOrder,
     MergeMode,
     MergeSettings,
@@ -49,6 +51,9 @@ Tickets = Annotated[int, Meta(ge=0, le=LARGEST_MARK, description="In waiting tic
 Minutes = Annotated[int, Meta(ge=0, le=LARGEST_MARK, description="In minutes of projected wait.")]
 Percent = Annotated[int, Meta(ge=1, le=100, description="Of the capacity of the agents who take new work.")]
 CoolDown = Annotated[int, Meta(ge=0, le=LONGEST_COOL_DOWN_MINUTES, description="In minutes.")]
+SuggestionLife = Annotated[
+    int, Meta(ge=1, le=LONGEST_SUGGESTION_MINUTES, description="In minutes; a suggestion that stood so long lapses.")
+]
 CompatibleIds = Annotated[
     tuple[UUID, ...], Meta(max_length=MOST_COMPATIBLE, description="The departments that may help this one.")
 ]
@@ -65,6 +70,7 @@ class NewMerging(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     wait_high_minutes: Minutes = 60
     underused_percent: Percent = 30
     cool_down_minutes: CoolDown = 60
+    suggestion_minutes: SuggestionLife = USUAL_SUGGESTION_MINUTES
     compatible_ids: CompatibleIds = ()
 
     @property

@@ -8,7 +8,8 @@ from supportix.api.endpoints import command, query
 from supportix.api.inputs import Nothing
 from supportix.api.paging import ByName, ByNameInDepartment, page_of
 from supportix.commands.desk import Outcome
-from supportix.commands.tickets import NothingToTake, TicketAnswer
+from supportix.commands.pulling import NothingToTake, take_next
+from supportix.commands.tickets import TicketAnswer
 from supportix.domain.agent import AgentUnavailable, NotInDepartment
 from supportix.domain.errors import Forbidden, NotFound
 from supportix.identity.roles import Permission, Role
@@ -66,8 +67,11 @@ async def get_queue(call: Call, department_id: UUID, query: ByName) -> Read[Page
     refusals=(Forbidden, NotFound, NotInDepartment, AgentUnavailable, NothingToTake),
 )
 async def take_next_ticket(call: Call, department_id: UUID, body: Nothing) -> Outcome:  # noqa: ARG001 - checked to be empty.
-    """Take the first waiting ticket that you can take now. For agents."""
-    return await call.backend.core.tickets.take_next(department_id, call.actor, call.envelope, at=call.at)
+    """Take the first waiting ticket that you can take now. For agents.
+
+    While two departments pool their teams, their queues are one.
+    """
+    return await take_next(call.backend.core.desk, department_id, call.actor, call.envelope, at=call.at)
 
 
 @query("/loads", needs=any_of(Permission.LOADS_READ), tag=TAG)

@@ -7,15 +7,18 @@ import msgspec
 from supportix.api.access import any_of
 from supportix.api.call import Call
 from supportix.api.endpoints import command
-from supportix.api.inputs import Description, Nothing, Reason
+from supportix.api.inputs import Description, Nothing, Reason, SomeTags
 from supportix.api.routes.ticket_opening import TAG
 from supportix.commands.desk import Outcome
 from supportix.commands.known_departments import UnknownDepartment
 from supportix.commands.tickets import (
+    AcceptTags,
     AssignTicket,
     AwaitCustomer,
     ChangePriority,
     CloseTicket,
+    CustomerAnswered,
+    DismissTags,
     ReassignTicket,
     ReopenTicket,
     ResolveTicket,
@@ -32,6 +35,7 @@ from supportix.domain.ids import AgentId, DepartmentId, TicketId
 from supportix.domain.ticket import (
     AlreadyInDepartment,
     ReopenWindowPassed,
+    TagsNotSuggested,
     TicketHasAgent,
     TicketHasNoAgent,
     TicketNotEnded,
@@ -86,6 +90,12 @@ class NewPriority(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How urgent the ticket is."""
 
     priority: Priority
+
+
+class DecidedTags(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Some of the tags that were suggested for the ticket."""
+
+    tags: SomeTags
 
 
 @command(
@@ -223,6 +233,24 @@ async def await_customer(call: Call, ticket_id: UUID, body: Nothing) -> Outcome:
 
 @command(
     "POST",
+    "/tickets/{ticket_id}/customer-answered",
+    needs=any_of(Permission.TICKETS_ANSWER_OWN, Permission.TICKETS_WORK),
+    tag=TAG,
+    answer=TicketAnswer,
+    conditional=True,
+    refusals=(NotFound, Forbidden, TransitionRefused),
+)
+async def customer_answered(call: Call, ticket_id: UUID, body: Nothing) -> Outcome:  # noqa: ARG001 - checked to be empty.
+    """Say that what was asked of the customer has come. Customers say so of their own tickets.
+
+    The ticket is in progress again; where its agent has gone offline, it goes back to the head of its queue.
+    """
+    answered = CustomerAnswered(ticket_id=TicketId(ticket_id), expected_version=call.expected_version)
+    return await _carry_out(call, answered)
+
+
+@command(
+    "POST",
     "/tickets/{ticket_id}/resolve",
     needs=WORKING,
     tag=TAG,
@@ -289,6 +317,36 @@ async def change_priority(call: Call, ticket_id: UUID, body: NewPriority) -> Out
     )
 
 
+@command(
+    "POST",
+    "/tickets/{ticket_id}/tags/accept",
+    needs=WORKING,
+    tag=TAG,
+    answer=TicketAnswer,
+    conditional=True,
+    refusals=(NotFound, Forbidden, TagsNotSuggested),
+)
+async def accept_tags(call: Call, ticket_id: UUID, body: DecidedTags) -> Outcome:
+    """Take over tags that a model suggested: from then on they are the ticket's tags. For whoever sees the ticket."""
+    accepted = AcceptTags(ticket_id=TicketId(ticket_id), expected_version=call.expected_version, tags=body.tags)
+    return await _carry_out(call, accepted)
+
+
+@command(
+    "POST",
+    "/tickets/{ticket_id}/tags/dismiss",
+    needs=WORKING,
+    tag=TAG,
+    answer=TicketAnswer,
+    conditional=True,
+    refusals=(NotFound, Forbidden, TagsNotSuggested),
+)
+async def dismiss_tags(call: Call, ticket_id: UUID, body: DecidedTags) -> Outcome:
+    """Let go of tags that a model suggested. For whoever sees the ticket."""
+    dismissed = DismissTags(ticket_id=TicketId(ticket_id), expected_version=call.expected_version, tags=body.tags)
+    return await _carry_out(call, dismissed)
+
+
 async def _carry_out(call: Call, wanted: TicketCommand) -> Outcome:
     return await call.backend.core.tickets.carry_out(wanted, call.actor, call.envelope, at=call.at)
 
@@ -300,8 +358,11 @@ ENDPOINTS = (
     transfer_ticket,
     start_work,
     await_customer,
+    customer_answered,
     resolve_ticket,
     close_ticket,
     reopen_ticket,
     change_priority,
+    accept_tags,
+    dismiss_tags,
 )
