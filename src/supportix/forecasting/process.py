@@ -6,7 +6,8 @@ Reads the read models of traffic and forecasts; the reckoning is done in a proce
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -59,28 +60,21 @@ class Forecasting:
     async def run(self) -> None:
         """Forecast until cancelled. Raises LeaseLost when another owner has taken over."""
         try:
-            await self._forecast()
-        except ExceptionGroup as faults:
-            if faults.subgroup(LeaseLost) is None:
-                raise
-            # The worker doesn't look for it in a group.
-            raise LeaseLost(f"lease {LEASE!r} has another owner") from faults
+            while True:
+                hour = hour_of(self._clock())
+                issued = await self.roll(hour)
+                again = hour + HOUR if issued else self._clock() + timedelta(seconds=RETRY_SECONDS)
+                await self._until_the_next(hour, min(again, hour + HOUR) + GRACE, tending=issued)
         finally:
             await self._reckoner.close()
 
-    async def _forecast(self) -> None:
-        while True:
-            hour = hour_of(self._clock())
-            issued = await self.roll(hour)
-            again = hour + HOUR if issued else self._clock() + timedelta(seconds=RETRY_SECONDS)
-            await self._until_the_next(hour, min(again, hour + HOUR) + GRACE, tending=issued)
-
     async def _until_the_next(self, hour: datetime, until: datetime, *, tending: bool) -> None:
         """Follow the arrivals of the hour, and beside it fit again and choose models where that is due."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._follow(hour, until))
-            if tending:
-                group.create_task(self.tend(hour, until - SPARE))
+        with _lease_lost_by_itself():
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._follow(hour, until))
+                if tending:
+                    group.create_task(self.tend(hour, until - SPARE))
 
     async def tend(self, hour: datetime, until: datetime) -> bool:
         """Fit again and choose models where that is due, until then. False where that failed."""
@@ -103,21 +97,22 @@ class Forecasting:
         """Save what is reckoned as it comes, several things at a time. False where the reckoning failed."""
         saving: set[asyncio.Task[object]] = set()
         position, recorded = 0, 0
-        async with asyncio.TaskGroup() as group:
-            async for message in self._reckoner.ask(ask):
-                match message:
-                    case Read(position=position):
-                        pass
-                    case Failed(why=why):
-                        _log.error("forecasts not reckoned", hour=ask.hour.isoformat(), why=why)
-                        return False
-                    case Told():
-                        pass
-                    case _ if isinstance(message, ToSave):
-                        recorded += 1
-                        saving.add(group.create_task(self._keeping.save(message, position)))
-                        if len(saving) >= SAVED_TOGETHER:
-                            _, saving = await asyncio.wait(saving, return_when=asyncio.FIRST_COMPLETED)
+        with _lease_lost_by_itself():
+            async with asyncio.TaskGroup() as group:
+                async for message in self._reckoner.ask(ask):
+                    match message:
+                        case Read(position=position):
+                            pass
+                        case Failed(why=why):
+                            _log.error("forecasts not reckoned", hour=ask.hour.isoformat(), why=why)
+                            return False
+                        case Told():
+                            pass
+                        case _ if isinstance(message, ToSave):
+                            recorded += 1
+                            saving.add(group.create_task(self._keeping.save(message, position)))
+                            if len(saving) >= SAVED_TOGETHER:
+                                _, saving = await asyncio.wait(saving, return_when=asyncio.FIRST_COMPLETED)
         _log.info("forecasts reckoned", hour=ask.hour.isoformat(), messages=recorded, position=position)
         return True
 
@@ -143,3 +138,14 @@ class Forecasting:
 def hour_of(moment: datetime) -> datetime:
     """The begin of the UTC hour in which a moment lies."""
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+@contextmanager
+def _lease_lost_by_itself() -> Iterator[None]:
+    """The worker doesn't look for it in a group of faults."""
+    try:
+        yield
+    except ExceptionGroup as faults:
+        if faults.subgroup(LeaseLost) is None:
+            raise
+        raise LeaseLost(f"lease {LEASE!r} has another owner") from faults
