@@ -14,7 +14,7 @@ from tests.scene import START
 
 from supportix.domain.forecast_words import Horizon
 from supportix.forecasting import reckoner as reckoning
-from supportix.forecasting.messages import Ask, Failed, Message, Read, Reckoned, Setting, Told
+from supportix.forecasting.messages import Failed, Issue, Message, Read, Reckoned, Setting, Told
 from supportix.forecasting.reckoner import Reckoner
 
 NINE = START
@@ -44,7 +44,7 @@ def answers(folder: Path, *questions: tuple[Message, ...] | bytes) -> None:
 
 
 async def asked(reckoner: Reckoner, hour=NINE) -> list[Message]:
-    return [message async for message in reckoner.ask(Ask(hour))]
+    return [message async for message in reckoner.ask(Issue(hour))]
 
 
 async def test_all_that_is_said_is_heard_in_its_order(reckoner: Reckoner, tmp_path: Path):
@@ -52,7 +52,7 @@ async def test_all_that_is_said_is_heard_in_its_order(reckoner: Reckoner, tmp_pa
     assert await asked(reckoner) == list(ANSWER)
     setting, question = (tmp_path / "heard").read_bytes().splitlines()
     assert msgspec.json.decode(setting, type=Setting) == SETTING
-    assert msgspec.json.decode(question, type=Ask) == Ask(NINE)
+    assert msgspec.json.decode(question, type=Ask) == Issue(NINE)
 
 
 async def test_the_process_is_kept_from_one_question_to_the_next(reckoner: Reckoner, tmp_path: Path):
