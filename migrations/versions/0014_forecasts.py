@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("based_on", sa.BigInteger(), nullable=False),
         sa.Column("carry", sa.Double(), nullable=False),
+        sa.Column("quarter_shares", postgresql.JSONB(), nullable=False),
         sa.Column("updated", postgresql.JSONB(), nullable=True),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("forecast_id", name="pk_forecasts"),

@@ -14,7 +14,7 @@ from tests.scene import START
 
 from supportix.domain.forecast_words import Horizon
 from supportix.forecasting import reckoner as reckoning
-from supportix.forecasting.messages import Failed, Issue, Message, Read, Reckoned, Setting, Told
+from supportix.forecasting.messages import Ask, Failed, Issue, Message, Read, Reckoned, Setting, Told
 from supportix.forecasting.reckoner import Reckoner
 
 NINE = START

@@ -12,8 +12,11 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from supportix.api.access import Audience
 from supportix.api.backend import Backend
+from supportix.api.forecast_figures import ForecastFigures
 from supportix.api.refusals import NotReady
+from supportix.bootstrap import utc_now
 from supportix.projections.checkpoint_queries import ReadModelProgress, progress, read_model_progress
+from supportix.projections.forecast_queries import latest_forecasts
 
 LARGEST_LAG = 100_000
 """Beyond this many events the read models are too old to be of use."""
@@ -86,6 +89,7 @@ async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     figures = CollectorRegistry()
     pool = backend.core.pool
     figures.register(_LogFigures((await progress(pool)).head, await read_model_progress(pool)))
+    figures.register(ForecastFigures((await latest_forecasts(backend.database, utc_now())).value))
     text = generate_latest(request.app.state.registry) + generate_latest(figures)
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 

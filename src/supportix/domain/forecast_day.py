@@ -34,6 +34,8 @@ class ForecastIssued(ForecastFact, frozen=True, kw_only=True, omit_defaults=True
     reason: str = ""
     carry: float = 0.5
     """How much of the surprise in the running hour is expected of the next."""
+    quarter_shares: tuple[float, ...] = ()
+    """How each hour's tickets fall on its quarters, four for each step; even ones where there are none."""
 
     def apply(self, day: "ForecastDay") -> None:
         day.department_id = self.department_id
@@ -83,6 +85,7 @@ class ForecastDay(Aggregate, kw_only=True):
         based_on: int,
         reason: str,
         carry: float,
+        quarter_shares: tuple[float, ...] = (),
         at: datetime,
     ) -> "ForecastDay":
         """Refused: AlreadyIssued, StepsInvalid, CarryOutOfRange."""
@@ -104,6 +107,7 @@ class ForecastDay(Aggregate, kw_only=True):
                 based_on=based_on,
                 reason=reason,
                 carry=carry,
+                quarter_shares=quarter_shares,
             )
         )
 

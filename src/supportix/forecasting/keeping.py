@@ -78,6 +78,7 @@ class Keeping:
                 based_on=based_on,
                 reason=message.reason,
                 carry=message.carry,
+                quarter_shares=message.quarter_shares,
                 at=self._clock(),
             )
             return Kept(recorded=True)

@@ -53,6 +53,7 @@ class ToIssue(msgspec.Struct, frozen=True, kw_only=True, tag="issue"):
     confidence: Confidence
     reason: str
     carry: float
+    quarter_shares: tuple[float, ...] = ()
 
 
 class ToScore(msgspec.Struct, frozen=True, kw_only=True, tag="score"):

@@ -34,6 +34,7 @@ class IssuedForecast(msgspec.Struct, frozen=True, kw_only=True):
     confidence: Confidence
     reason: str
     carry: float
+    quarter_shares: tuple[float, ...]
     based_on: int
 
 

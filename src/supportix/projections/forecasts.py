@@ -36,6 +36,7 @@ forecasts = Table(
     Column("reason", Text, nullable=False),
     Column("based_on", BigInteger, nullable=False),
     Column("carry", Double, nullable=False),
+    Column("quarter_shares", JSONB, nullable=False),
     Column("updated", JSONB),
     Column("position", BigInteger, nullable=False),
     Index("ix_forecasts_department_id_horizon_begin", "department_id", "horizon", "begin"),
@@ -103,6 +104,7 @@ class ForecastRow(msgspec.Struct):
     reason: str
     based_on: int
     carry: float
+    quarter_shares: list[float]
     updated: Json | None
     position: int
 
@@ -232,6 +234,7 @@ def _issued(entry: LogEntry, fact: ForecastIssued) -> ForecastRow:
         reason=fact.reason,
         based_on=fact.based_on,
         carry=fact.carry,
+        quarter_shares=[*fact.quarter_shares],
         updated=None,
         position=entry.position,
     )

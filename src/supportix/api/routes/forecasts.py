@@ -1,6 +1,7 @@
 """Forecasts: of each department and the whole desk, how good they were, and what makes them."""
 
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Annotated, TypeVar
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from supportix.commands.desk import Outcome
 from supportix.commands.forecast_models import ForecastModelAnswer
 from supportix.domain.errors import NotFound
 from supportix.domain.forecast_words import DESK_ID, LEVELS, Confidence, Horizon, Steps
+from supportix.forecasting.quarter_hours import by_quarters
 from supportix.forecasting.running_hour import running_hour
 from supportix.identity.roles import Permission
 from supportix.projections.forecast_queries import (
@@ -92,10 +94,18 @@ class CurrentForecasts(msgspec.Struct, frozen=True):
     items: tuple[CurrentForecast, ...]
 
 
+class Step(StrEnum):
+    """How long each step of a forecast is."""
+
+    QUARTER = "15m"
+    HOUR = "1h"
+
+
 class ForecastQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which horizon: hour by hour for a day, or for 14 days. `at`: the forecast that was the latest then."""
+    """Which horizon, a day or 14 days, and in which steps. `at`: the forecast that was the latest then."""
 
     horizon: Horizon = Horizon.DAY
+    step: Step = Step.HOUR
     at: Moment | None = None
 
 
@@ -190,7 +200,9 @@ async def get_forecast(call: Call, series: SeriesName, query: ForecastQuery) -> 
     found = await issued_forecast(call.backend.database, _id_of(series), query.horizon, query.at or call.at)
     if found.value is None:
         raise NotFound(f"no forecast of {series} had been issued; the first one follows the first hour with traffic")
-    return Read(_detail(found.value), found.position)
+    issued = found.value
+    steps = issued.steps if query.step is Step.HOUR else by_quarters(issued.steps, issued.quarter_shares)
+    return Read(_detail(issued, steps), found.position)
 
 
 @query("/forecasts/{series}/actual", needs=READING, tag=TAG, refusals=(SpanTooLong,))
@@ -239,7 +251,7 @@ def _current(latest: LatestForecast, at: datetime) -> CurrentForecast:
     )
 
 
-def _detail(issued: IssuedForecast) -> ForecastDetail:
+def _detail(issued: IssuedForecast, steps: Steps) -> ForecastDetail:
     return ForecastDetail(
         department_id=_outward_id(issued.department_id),
         horizon=issued.horizon,
@@ -248,7 +260,7 @@ def _detail(issued: IssuedForecast) -> ForecastDetail:
         confidence=issued.confidence,
         reason=issued.reason,
         based_on=issued.based_on,
-        steps=tuple(_expected(issued.steps, place) for place in range(len(issued.steps.means))),
+        steps=tuple(_expected(steps, place) for place in range(len(steps.means))),
     )
 
 

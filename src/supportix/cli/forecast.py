@@ -1,0 +1,320 @@
+"""`supportix forecast`: what is expected, how well it was met, by which model, and how all of them would have done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import rich_click as click
+
+from supportix.cli.environment import command_settings, data_option
+from supportix.cli.errors import CommandRefused
+from supportix.cli.history import AT
+from supportix.cli.output import progress, say, show_table
+
+if TYPE_CHECKING:
+    from supportix.domain.forecast_words import Steps
+    from supportix.forecasting.comparison import Comparison
+    from supportix.projections.forecast_queries import Accuracy, IssuedForecast, ModelView
+    from supportix.settings import Settings
+
+DESK = "desk"
+SHOWN_HOURS = 24
+BARS = "▏▎▍▌▋▊▉█"
+BAR_WIDTH = 24
+_DEPARTMENTS = "SELECT department_id, name, coalesce(calendar->>'time_zone', 'UTC') FROM read_model.departments"
+
+department_option = click.option("--department", help="Its name or id.  [default: the whole desk]", metavar="NAME")
+plot_option = click.option(
+    "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw it into this file: .png, .svg or .pdf."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="JSON, one object per line.")
+
+
+@click.group()
+def forecast() -> None:
+    """Show forecasts, how good they were, and compare the models that could make them."""
+
+
+@forecast.command()
+@department_option
+@click.option("--horizon", type=click.Choice(["day", "fortnight"]), default="day", show_default=True)
+@plot_option
+@json_option
+@data_option
+def show(*, department: str | None, horizon: str, plot: Path | None, as_json: bool, data: Path | None) -> None:
+    """Show the latest forecast, hour by hour, in the department's time zone."""
+    import msgspec
+
+    from supportix.forecasting.plotting import must_be_drawable
+
+    if plot is not None:
+        must_be_drawable(plot)
+    settings = command_settings(data)
+    series = _series(settings, department)
+    found, came = asyncio.run(_issued(settings, series, horizon))
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+    else:
+        click.echo(f"By {found.model}: {found.reason} (confidence {found.confidence}).")
+        title = f"Tickets expected in {series.name}, {series.time_zone}"
+        show_table(title, ("hour", "expected", "80 %", "95 %", ""), _rows(found.steps, series.time_zone))
+    if plot is not None:
+        from supportix.forecasting.plotting import draw_forecast
+
+        draw_forecast(plot, f"Tickets an hour, {series.name}", found.steps, series.time_zone, came)
+        say(f"Drawn into {plot}.")
+
+
+@forecast.command()
+@click.option("--since", type=AT, help="Of hours from this time on (UTC).  [default: the last 28 days]")
+@click.option("--until", type=AT, help="Of hours before this time (UTC).  [default: now]")
+@json_option
+@data_option
+def accuracy(*, since: datetime | None, until: datetime | None, as_json: bool, data: Path | None) -> None:
+    """Show how the forecasts that were issued were met, by how far ahead they were."""
+    import msgspec
+
+    settings = command_settings(data)
+    end = until.replace(tzinfo=UTC) if until else datetime.now(UTC)
+    begin = since.replace(tzinfo=UTC) if since else end - timedelta(days=28)
+    found = asyncio.run(_accuracy(settings, begin, end))
+    if as_json:
+        for each in found:
+            click.echo(msgspec.json.encode(each))
+        return
+    names = _names(settings)
+    headings = ("of", "ahead", "hours", "WAPE", "a week before", "MASE", "bias", "in 50 %", "in 80 %", "in 95 %")
+    show_table(f"Accuracy since {begin:%Y-%m-%d %H:%M}", headings, [_accuracy_row(each, names) for each in found])
+
+
+@forecast.command()
+@json_option
+@data_option
+def models(*, as_json: bool, data: Path | None) -> None:
+    """Show which model forecasts each department, and why."""
+    import msgspec
+
+    settings = command_settings(data)
+    found = asyncio.run(_models(settings))
+    if as_json:
+        for each in found:
+            click.echo(msgspec.json.encode(each))
+        return
+    names = _names(settings)
+    headings = ("of", "model", "confidence", "chosen at", "drifts", "why")
+    rows = [
+        (
+            names.get(each.department_id, each.department_id),
+            each.model,
+            each.confidence,
+            f"{each.chosen_at:%Y-%m-%d %H:%M}",
+            each.drift_reason or ("asked to choose anew" if each.choice_asked else ""),
+            each.reason,
+        )
+        for each in found
+    ]
+    show_table("Models of forecasts", headings, rows)
+
+
+@forecast.command()
+@department_option
+@click.option("--since", type=AT, help="Forecast the hours from this time on (UTC).  [default: the last 28 days]")
+@plot_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@data_option
+def evaluate(
+    *, department: str | None, since: datetime | None, plot: Path | None, as_json: bool, data: Path | None
+) -> None:
+    """Compare all models on the history: each hour forecast from what was known before it.
+
+    Every model is fitted anew each day. Nothing is stored; Ctrl-C ends it.
+    """
+    import msgspec
+
+    from supportix.forecasting.comparison import compare
+    from supportix.forecasting.plotting import Bar, draw_candidates, must_be_drawable
+
+    if plot is not None:
+        must_be_drawable(plot)
+    settings = command_settings(data)
+    series = _series(settings, department)
+    history = asyncio.run(_history(settings, series))
+    with progress("Comparing") as advance:  # Outside of an event loop, so that Ctrl-C ends it at once.
+        found = compare(history, since and since.replace(tzinfo=UTC), lambda done, total: advance(done, total))
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+    else:
+        _show_comparison(found, series.name)
+    if plot is not None:
+        bars = [Bar(each.name, each.crps, each.name == found.chosen) for each in found.candidates]
+        draw_candidates(plot, f"The next hour in {series.name}", bars, "CRPS, in tickets: lower is better")
+        say(f"Drawn into {plot}.")
+
+
+class _Series:
+    """Whose forecast it is."""
+
+    def __init__(self, series_id: UUID, name: str, time_zone: str) -> None:
+        self.series_id = series_id
+        self.name = name
+        self.time_zone = time_zone
+
+
+def _series(settings: Settings, department: str | None) -> _Series:
+    """The whole desk's by the clock of its first department."""
+    from supportix.domain.forecast_words import DESK_ID
+
+    rows = _departments(settings)
+    if department is None or department == DESK:
+        return _Series(DESK_ID, "the whole desk", rows[0][2] if len({row[2] for row in rows}) == 1 else "UTC")
+    for department_id, name, time_zone in rows:
+        if department in {name, str(department_id)}:
+            return _Series(department_id, name, time_zone)
+    known = ", ".join(sorted(row[1] for row in rows)) or "none"
+    raise CommandRefused(f"--department {department!r}: one of these was expected: {known}")
+
+
+def _departments(settings: Settings) -> list[tuple[UUID, str, str]]:
+    from supportix.cli.connecting import connected
+
+    with connected(settings) as connection:
+        return [tuple(row) for row in connection.execute(_DEPARTMENTS).fetchall()]
+
+
+def _names(settings: Settings) -> dict[UUID, str]:
+    from supportix.domain.forecast_words import DESK_ID
+
+    return {row[0]: row[1] for row in _departments(settings)} | {DESK_ID: "the whole desk"}
+
+
+async def _issued(
+    settings: Settings, series: _Series, horizon: str
+) -> tuple[IssuedForecast, list[tuple[datetime, int]]]:
+    from supportix.domain.forecast_words import Horizon
+    from supportix.projections.checkpoint_queries import ReadDatabase
+    from supportix.projections.forecast_queries import against_actual, issued_forecast
+
+    database = ReadDatabase(settings)
+    try:
+        found = (await issued_forecast(database, series.series_id, Horizon(horizon), datetime.now(UTC))).value
+        if found is None:
+            raise CommandRefused(
+                f"nothing was forecast yet of {series.name}; a worker forecasts each hour once there is traffic"
+            )
+        begin = found.steps.begin - timedelta(hours=len(found.steps.means))
+        hours = (await against_actual(database, series.series_id, begin, found.steps.begin)).value
+        return found, [(each.hour, each.actual) for each in hours]
+    finally:
+        await database.close()
+
+
+async def _accuracy(settings: Settings, begin: datetime, end: datetime) -> list[Accuracy]:
+    from supportix.projections import forecast_queries
+    from supportix.projections.checkpoint_queries import ReadDatabase
+
+    database = ReadDatabase(settings)
+    try:
+        return (await forecast_queries.accuracy(database, begin, end)).value
+    finally:
+        await database.close()
+
+
+async def _models(settings: Settings) -> list[ModelView]:
+    from supportix.projections import forecast_queries
+    from supportix.projections.checkpoint_queries import ReadDatabase
+
+    database = ReadDatabase(settings)
+    try:
+        return (await forecast_queries.models(database)).value
+    finally:
+        await database.close()
+
+
+async def _history(settings: Settings, series: _Series) -> Any:
+    from supportix.cli.preparing import open_pool
+    from supportix.forecasting.histories import whole_histories
+    from supportix.forecasting.process import hour_of
+
+    async with open_pool(settings) as pool:
+        histories = await whole_histories(pool, hour_of(datetime.now(UTC)))
+    found = next((each for each in histories.items if each.series_id == series.series_id), None)
+    if found is None:
+        raise CommandRefused(f"{series.name} has had no traffic, so there is nothing to compare models on")
+    return found
+
+
+def _rows(steps: Steps, time_zone: str) -> list[Sequence[str]]:
+    zone, longest = ZoneInfo(time_zone), max((*steps.means, 1e-9))
+    shown = []
+    for place, mean in enumerate(steps.means):
+        low95, low80, *_, high80, high95 = (row[place] for row in steps.quantiles)
+        hour = steps.begin_of(place).astimezone(zone)
+        shown.append(
+            (
+                f"{hour:%a %d %b %H:%M}",
+                f"{mean:.1f}",
+                f"{low80:.0f} to {high80:.0f}",
+                f"{low95:.0f} to {high95:.0f}",
+                bar(mean / longest),
+            )
+        )
+    return shown
+
+
+def bar(share: float) -> str:
+    """As long as the share of BAR_WIDTH characters, to the eighth of one."""
+    eighths = round(share * BAR_WIDTH * len(BARS))
+    whole, rest = divmod(eighths, len(BARS))
+    return BARS[-1] * whole + (BARS[rest - 1] if rest else "")
+
+
+def _accuracy_row(found: Accuracy, names: dict[UUID, str]) -> Sequence[object]:
+    return (
+        names.get(found.department_id, found.department_id),
+        f"{found.lead_hours} h",
+        f"{found.hours:,}",
+        _percent(found.wape),
+        _percent(found.naive_wape),
+        "" if found.mase is None else f"{found.mase:.3f}",
+        _percent(found.bias, signed=True),
+        _percent(found.coverage50),
+        _percent(found.coverage80),
+        _percent(found.coverage95),
+    )
+
+
+def _show_comparison(found: Comparison, name: str) -> None:
+    click.echo(
+        f"{found.hours:,} hours from {found.begin:%Y-%m-%d %H:%M} to {found.end:%Y-%m-%d %H:%M} UTC, "
+        f"each forecast from what was known before it."
+    )
+    headings = ("model", "WAPE", "MASE", "CRPS", "bias", "in 80 %", "in 95 %", "")
+    rows = [
+        (
+            each.name,
+            _percent(each.wape),
+            "" if each.mase is None else f"{each.mase:.3f}",
+            f"{each.crps:.3g}",
+            _percent(each.bias, signed=True),
+            _percent(each.coverage80),
+            _percent(each.coverage95),
+            "chosen" if each.name == found.chosen else "",
+        )
+        for each in found.candidates
+    ]
+    show_table(f"The next hour in {name}", headings, rows)
+    click.echo(f"Chosen: {found.chosen}: {found.reason}.")
+    for each in found.left_out:
+        click.echo(f"Left out: {each.name}: {each.why}.")
+
+
+def _percent(share: float | None, *, signed: bool = False) -> str:
+    if share is None:
+        return ""
+    return f"{share:+.1%}" if signed else f"{share:.1%}"
