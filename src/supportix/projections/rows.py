@@ -186,10 +186,14 @@ class Counts(Merged):
         super().__init__(table, schema, merge="{old} + {new}")
 
     def add(self, key: Key, counter: str, amount: int = 1) -> None:
+        self.added(key)[counter] += amount
+
+    def added(self, key: Key) -> dict[str, int]:
+        """What is added to this row, by column: to be added to in turn."""
         row = self._added.get(key)
         if row is None:
             row = self._added[key] = dict.fromkeys(self._values, 0)
-        row[counter] += amount
+        return row
 
 
 class Latest(Merged):

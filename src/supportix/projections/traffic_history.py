@@ -35,6 +35,7 @@ from supportix.projections.rows import LIVE, Connection, Counts, Rows, stream_id
 from supportix.schema import metadata
 from supportix.store.log import LogEntry
 
+_MILLISECOND = timedelta(milliseconds=1)
 QUARTER = timedelta(seconds=QUARTER_SECONDS)
 HANDLE_TIME_EDGES = (0, *sorted({round(2 ** (number / 2)) for number in range(53)}))
 """Seconds: bucket n holds handle times from the n-th edge on to below the next, each about √2 times the one before; the
@@ -121,10 +122,16 @@ class OpenTicket(msgspec.Struct):
     counting_since: datetime | None = None
     held_ms: dict[str, int] = {}
 
-    def count_up_to(self, moment: datetime) -> None:
+    def held_by_agent(self, moment: datetime) -> int:
+        """Milliseconds for which its present agent has held it by then."""
+        before = self.held_ms.get(str(self.agent_id), 0) if self.held_ms else 0
+        if self.counting_since is None:
+            return before
+        return before + max(0, (moment - self.counting_since) // _MILLISECOND)
+
+    def stop_counting(self, moment: datetime) -> None:
         if self.counting_since is not None:
-            passed = max(0, (moment - self.counting_since) // timedelta(milliseconds=1))
-            self.held_ms[str(self.agent_id)] = self.held_ms.get(str(self.agent_id), 0) + passed
+            self.held_ms[str(self.agent_id)] = self.held_by_agent(moment)
             self.counting_since = None
 
 
@@ -187,9 +194,9 @@ class TrafficHistory:
         """What is known of it; nothing of one that came before this read model told of tickets."""
         return self._tickets.get(ticket_id) or OpenTicket(ticket_id)
 
-    def _count(self, ticket: OpenTicket, fact: Any, counter: str, amount: int = 1) -> None:
+    def _count(self, ticket: OpenTicket, fact: Any, counter: str) -> None:
         home = ticket.home_department_id or fact.department_id
-        self._counts.add((home, quarter_of(fact.occurred_at)), counter, amount)
+        self._counts.add((home, quarter_of(fact.occurred_at)), counter)
 
     def _arrived(self, ticket_id: UUID, fact: TicketRouted) -> None:
         ticket = OpenTicket(ticket_id, untouched=True)
@@ -205,7 +212,7 @@ class TrafficHistory:
 
     def _let_go(self, ticket_id: UUID, fact: TicketUnassigned | TicketTransferred) -> None:
         ticket = self._ticket(ticket_id)
-        ticket.count_up_to(fact.occurred_at)
+        ticket.stop_counting(fact.occurred_at)
         ticket.agent_id = None
         self._tickets.put(ticket)
 
@@ -219,7 +226,7 @@ class TrafficHistory:
 
     def _paused(self, ticket_id: UUID, fact: TicketAwaitingCustomer) -> None:
         ticket = self._ticket(ticket_id)
-        ticket.count_up_to(fact.occurred_at)
+        ticket.stop_counting(fact.occurred_at)
         self._tickets.put(ticket)
 
     def _resumed(self, ticket_id: UUID, fact: TicketWorkStarted | TicketCustomerAnswered) -> None:
@@ -230,13 +237,13 @@ class TrafficHistory:
 
     def _resolved(self, ticket_id: UUID, fact: TicketResolved) -> None:
         ticket = self._ticket(ticket_id)
-        self._count(ticket, fact, "resolutions")
+        home = ticket.home_department_id or fact.department_id
+        counts = self._counts.added((home, quarter_of(fact.occurred_at)))
+        counts["resolutions"] += 1
         if ticket.agent_id is not None:
-            ticket.count_up_to(fact.occurred_at)
-            seconds = (ticket.held_ms.get(str(ticket.agent_id), 0) + 500) // 1000
-            self._count(ticket, fact, "handled")
-            self._count(ticket, fact, "handle_seconds", seconds)
-            home = ticket.home_department_id or fact.department_id
+            seconds = (ticket.held_by_agent(fact.occurred_at) + 500) // 1000
+            counts["handled"] += 1
+            counts["handle_seconds"] += seconds
             day = fact.occurred_at.astimezone(UTC).date()
             self._handle_times.add((home, day, bucket_of(seconds)), "tickets")
         self._end(ticket)
