@@ -76,12 +76,10 @@ class Forecasting:
             return True
         try:
             return await self._issue(hour)
-        except ExceptionGroup as faults:
+        except ExceptionGroup as faults:  # In which the worker would not find that the lease is gone.
             if faults.subgroup(LeaseLost) is None:
                 raise
-            raise LeaseLost(
-                f"lease {LEASE!r} has another owner"
-            ) from faults  # Which the worker doesn't find in a group.
+            raise LeaseLost(f"lease {LEASE!r} has another owner") from faults
 
     async def _issue(self, hour: datetime) -> bool:
         """Save what is reckoned as it comes, several things at a time."""
