@@ -148,10 +148,10 @@ async def test_the_forecast_that_was_the_latest_at_a_time(core: Core, reading):
 
 
 FOUR_HOURS = (
-    score(NINE, 10, 12, naive_error=4.0, level=5.0, rank=0.5, pinball=1.0),
-    score(NINE + HOUR, 8, 4, level=5.0, rank=0.05, pinball=2.0),
-    score(NINE + 2 * HOUR, 7, 6, naive_error=1.0, rank=0.85, pinball=0.5),
-    score(NINE + 3 * HOUR, 3, 0, naive_error=2.0, level=5.0, rank=0.99, pinball=0.5),
+    score(NINE, 10, 12, naive_error=4.0, level=5.0, rank=0.26, pinball=1.0),
+    score(NINE + HOUR, 8, 4, level=5.0, rank=0.08, pinball=2.0),
+    score(NINE + 2 * HOUR, 7, 6, naive_error=1.0, rank=0.89, pinball=0.5),
+    score(NINE + 3 * HOUR, 3, 0, naive_error=2.0, level=5.0, rank=0.98, pinball=0.5),
 )
 
 
