@@ -5,6 +5,7 @@ decides again on the new state. A repeat of a command that was carried out gets 
 """
 
 import asyncio
+import random
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -30,6 +31,7 @@ AnswerT = TypeVar("AnswerT", bound=msgspec.Struct)
 CACHED_AGENTS = 2_000
 SNAPSHOT_EVERY = 100
 TRIES = 8
+FIRST_PAUSE_SECONDS = 0.001
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -121,7 +123,7 @@ class SupportDesk(Application[UUID]):
                     self._agents.pop(aggregate.id, None)
                 if not retry or attempt == TRIES - 1:
                     raise
-                await asyncio.sleep(0.002 * attempt)
+                await asyncio.sleep(_pause_before_try(attempt + 1))
                 continue
             except Refusal:
                 if repeated := await self._outcome_before(command):
@@ -243,6 +245,11 @@ class Work:
     def add(self, aggregate: Aggregate) -> None:
         """Save a new aggregate with this command."""
         self._loaded[aggregate.id] = aggregate
+
+
+def _pause_before_try(number: int) -> float:
+    """In seconds: longer each time, and by chance, so that those who got in each other's way don't again."""
+    return random.uniform(0, FIRST_PAUSE_SECONDS * 2**number)  # noqa: S311 - no secret.
 
 
 def stored(event: DomainEvent) -> NewEvent:
