@@ -146,7 +146,7 @@ def evaluate(
     series = _series(settings, department)
     history = asyncio.run(_history(settings, series))
     with progress("Comparing") as advance:  # Outside of an event loop, so that Ctrl-C ends it at once.
-        found = compare(history, since and since.replace(tzinfo=UTC), lambda done, total: advance(done, total))
+        found = compare(history, since and since.replace(tzinfo=UTC), advance)
     if as_json:
         click.echo(msgspec.json.encode(found))
     else:
@@ -251,7 +251,7 @@ async def _history(settings: Settings, series: _Series) -> Any:
 
 def _rows(steps: Steps, time_zone: str) -> list[Sequence[str]]:
     zone, longest = ZoneInfo(time_zone), max((*steps.means, 1e-9))
-    shown = []
+    shown: list[Sequence[str]] = []
     for place, mean in enumerate(steps.means):
         low95, low80, *_, high80, high95 = (row[place] for row in steps.quantiles)
         hour = steps.begin_of(place).astimezone(zone)

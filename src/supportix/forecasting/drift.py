@@ -54,8 +54,9 @@ def drift_of(
     """What these losses say; None where they are too few, or lie between the two marks."""
     if hours < LEAST_HOURS or hours_before < LEAST_BEFORE or not loss_before or loss is None:
         return None
-    told = {"hours": hours, "pinball": loss, "expected": loss_before}
     if loss > FOUND * loss_before and loss - loss_before > SURE * spread / hours**0.5:
         reason = f"over the last {hours} hours forecasts missed by {loss / loss_before:.1f} times as much as before"
-        return Drift(found=True, reason=reason, **told)
-    return Drift(found=False, **told) if loss < PASSED * loss_before else None
+        return Drift(found=True, hours=hours, pinball=loss, expected=loss_before, reason=reason)
+    if loss < PASSED * loss_before:
+        return Drift(found=False, hours=hours, pinball=loss, expected=loss_before)
+    return None

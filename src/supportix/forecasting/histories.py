@@ -26,7 +26,7 @@ Counts = NDArray[np.float64]
 
 
 class History(msgspec.Struct, eq=False):
-    """One series. `quarters` are its counts from `begin`, which is on the hour, to the end of the last hour that ended."""
+    """One series. `quarters` are its counts from `begin`, on the hour, to the end of the last hour that ended."""
 
     series_id: UUID
     name: str
@@ -37,7 +37,7 @@ class History(msgspec.Struct, eq=False):
 
     @property
     def hours(self) -> Counts:
-        return self.quarters.reshape(-1, QUARTERS_AN_HOUR).sum(axis=1)
+        return np.asarray(self.quarters.reshape(-1, QUARTERS_AN_HOUR).sum(axis=1))
 
     @property
     def end(self) -> datetime:
@@ -45,7 +45,7 @@ class History(msgspec.Struct, eq=False):
 
     def hourly(self) -> Series:
         """By hours, as models look at it."""
-        trusted = self.trusted.reshape(-1, QUARTERS_AN_HOUR).all(axis=1)
+        trusted = np.asarray(self.trusted.reshape(-1, QUARTERS_AN_HOUR).all(axis=1))
         return on_grid(self.begin, HOUR, self.hours, self.calendar, trusted=trusted)
 
     def add(self, quarters: Counts) -> None:
@@ -94,7 +94,12 @@ def _history(of: DepartmentSeries, until: datetime) -> History:
 
 def calendar_of(department: DepartmentSeries) -> Calendar:
     own = department.calendar
-    return Calendar(time_zone=own.time_zone, opening=own.opening, country=own.country, events=department.events)
+    return Calendar(
+        time_zone=own.time_zone,
+        opening=own.opening,
+        country=own.country,
+        events=tuple(KnownEvent(each.name, EventKind(each.kind), each.begin, each.end) for each in department.events),
+    )
 
 
 def _desk(histories: Sequence[History], until: datetime) -> list[History]:

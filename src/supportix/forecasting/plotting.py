@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -53,7 +53,7 @@ def draw_forecast(
     zone = ZoneInfo(time_zone)
     figure = Figure(figsize=(12, 4.5), layout="constrained")
     axes = figure.subplots()
-    moments = [steps.begin_of(place).astimezone(zone) for place in range(len(steps.means))]
+    moments: Any = [steps.begin_of(place).astimezone(zone) for place in range(len(steps.means))]
     for low, high, shade in _FANS:
         share = round(100 * (LEVELS[high] - LEVELS[low]))
         bounds = (steps.quantiles[low], steps.quantiles[high])
@@ -65,9 +65,9 @@ def draw_forecast(
     axes.set_title(title, loc="left", fontsize=12)
     axes.set_ylabel("tickets an hour" if steps.step_seconds == 3_600 else "tickets")  # noqa: PLR2004 - an hour's seconds.
     axes.set_ylim(bottom=0)
-    locator = AutoDateLocator(tz=zone)
+    locator = AutoDateLocator(tz=zone)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=zone))
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=zone))  # type: ignore[no-untyped-call]
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, ncols=5, loc="upper left", fontsize=9)
     _save(figure, path)
