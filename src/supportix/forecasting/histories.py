@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from psycopg_pool import AsyncConnectionPool
 
 from supportix.domain.forecast_words import DESK_ID
-from supportix.forecasting.calendar import HOUR, QUARTER, Calendar, EventKind, KnownEvent
+from supportix.forecasting.calendar import HOUR, QUARTER, Calendar, EventKind, KnownEvent, slots
+from supportix.forecasting.quarters import Quarters
 from supportix.forecasting.series import Series, on_grid
 from supportix.projections.traffic_series import DepartmentSeries, department_series
 
 LONGEST = timedelta(days=2 * 366)
 """What is older says nothing about tomorrow."""
 QUARTERS_AN_HOUR = HOUR // QUARTER
+SHARES_FROM = timedelta(days=56)
 
 Counts = NDArray[np.float64]
 
@@ -47,6 +49,14 @@ class History(msgspec.Struct, eq=False):
         """By hours, as models look at it."""
         trusted = np.asarray(self.trusted.reshape(-1, QUARTERS_AN_HOUR).all(axis=1))
         return on_grid(self.begin, HOUR, self.hours, self.calendar, trusted=trusted)
+
+    def quarter_shares(self, begin: datetime, hours: int) -> Counts:
+        """How the tickets of so many hours are likely to fall on their quarters: four shares for each."""
+        latest = min(len(self.quarters), SHARES_FROM // QUARTER)
+        first = self.end - latest * QUARTER
+        series = on_grid(first, QUARTER, self.quarters[len(self.quarters) - latest :], self.calendar)
+        hours_of_week = slots(self.calendar, begin, HOUR, hours).hour_of_week
+        return Quarters(series, self.calendar).split(hours_of_week, np.ones(hours))
 
     def add(self, quarters: Counts) -> None:
         self.quarters = np.concatenate([self.quarters, quarters])

@@ -201,6 +201,7 @@ class Reckoning:
                     confidence=Confidence(forecast.confidence),
                     reason=forecast.reason,
                     carry=round(kept.fitted.carry, 3),
+                    quarter_shares=_shares(kept.history, hours) if horizon is Horizon.DAY else (),
                 )
             )
 
@@ -309,6 +310,10 @@ def _steps(forecast: Forecast) -> Steps:
         means=_rounded(forecast.mean),
         quantiles=tuple(_rounded(forecast.quantiles[level]) for level in sorted(forecast.quantiles, key=float)),
     )
+
+
+def _shares(history: History, hours: int) -> tuple[float, ...]:
+    return tuple(round(share, 4) for share in history.quarter_shares(history.end, hours).tolist())
 
 
 def _rounded(values: Iterable[float]) -> tuple[float, ...]:
