@@ -133,10 +133,24 @@ def test_the_same_advice_of_the_same_hour_is_one_stream():
     assert len({advice_id(BILLING, TOLD, NINE), *others}) == 4
 
 
-def test_one_covers_another_that_asks_for_no_more_and_no_longer():
+def test_one_covers_another_that_wants_no_more_for_most_of_its_time():
     assert TOLD.covers(advised(TWO + HOUR, hours=1))
     assert TOLD.covers(advised(TWO - HOUR, hours=2, agents=1))
-    assert not TOLD.covers(advised(TWO + HOUR, hours=2))
+    assert TOLD.covers(advised(TWO + HOUR, hours=2))
+    assert not TOLD.covers(advised(TWO + HOUR, hours=3))
     assert not TOLD.covers(advised(TWO, agents=3))
     assert not TOLD.covers(advised(TWO - 2 * HOUR))
-    assert not TOLD.covers(advised(TWO, kind=AdviceKind.FEWER_AGENTS))
+
+
+def test_agents_who_came_since_count_for_what_is_still_asked_for():
+    """Six were wanted; two of them are there now, and two more would be eight."""
+    assert not TOLD.covers(advised(TWO, evidence=evidence(TWO, 2, on_shift=(6.0, 6.0))))
+    assert TOLD.covers(advised(TWO, agents=3, evidence=evidence(TWO, 2, on_shift=(3.0, 3.4))))
+
+
+def test_fewer_agents_are_covered_where_as_few_were_wanted():
+    fewer = advised(TWO, kind=AdviceKind.FEWER_AGENTS)
+    assert not TOLD.covers(fewer)
+    assert not fewer.covers(TOLD)
+    assert fewer.covers(msgspec.structs.replace(fewer, agents=1))
+    assert not fewer.covers(msgspec.structs.replace(fewer, agents=3))

@@ -3,7 +3,7 @@
 Stored in events: never rename a field, never change a default.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import chain
 from math import isfinite
@@ -14,6 +14,9 @@ from supportix.domain.errors import InvalidInput
 from supportix.domain.forecast_words import Confidence
 from supportix.domain.ids import DepartmentId
 from supportix.domain.staffing_terms import WorkKind
+
+_PERSON = 0.5
+"""Agents of several departments count as shares: what is less than that isn't another person."""
 
 
 class AdviceKind(StrEnum):
@@ -92,13 +95,22 @@ class Advised(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
         return self.begin < other.end and other.begin < self.end
 
     def covers(self, other: "Advised") -> bool:
-        """Whether nothing is left to say by the other one: it asks for no more of the same, and for no longer."""
-        return (
-            self.asks_for_more is other.asks_for_more
-            and self.overlaps(other)
-            and other.end <= self.end
-            and other.agents <= self.agents
-        )
+        """Whether the other one says little more: for half of its time at least, it wants no more than this one.
+
+        Both are held against those who were on shift when they were told, so that people who came since count.
+        """
+        if self.asks_for_more is not other.asks_for_more:
+            return False
+        own, others = self.wanted_on_shift(), other.wanted_on_shift()
+        sign = 1 if self.asks_for_more else -1
+        within = [moment for moment in others if moment in own]
+        return len(within) * 2 >= len(others) and all(sign * (others[each] - own[each]) < _PERSON for each in within)
+
+    def wanted_on_shift(self) -> dict[datetime, float]:
+        """How many it wants to be there, by the begin of each interval."""
+        by = self.agents if self.asks_for_more else -self.agents
+        step = timedelta(seconds=self.evidence.step_seconds)
+        return {self.begin + number * step: there + by for number, there in enumerate(self.evidence.on_shift)}
 
     def must_be_sound(self) -> None:
         """Refused: AdviceInvalid."""
