@@ -10,17 +10,10 @@ import msgspec
 
 from supportix.domain.advice_words import AdviceState, Advised
 from supportix.domain.ids import AdviceId
+from supportix.projections.advice_standing import StandingAdvice
 
 NOTABLE = 0.05
 """A share in time that has changed by less is told as it was."""
-
-
-class Standing(msgspec.Struct, frozen=True):
-    """An advice as it stands that isn't over."""
-
-    advice_id: AdviceId
-    state: AdviceState
-    told: Advised
 
 
 class Differences(msgspec.Struct, frozen=True):
@@ -31,7 +24,7 @@ class Differences(msgspec.Struct, frozen=True):
     withdraw: tuple[AdviceId, ...]
 
 
-def differences(standing: Iterable[Standing], wanted: Sequence[Advised], at: datetime) -> Differences:
+def differences(standing: Iterable[StandingAdvice], wanted: Sequence[Advised], at: datetime) -> Differences:
     """Of one department."""
     upheld = [each for each in standing if each.state is not AdviceState.WITHDRAWN]
     open_ = {each.advice_id: each for each in upheld if each.state is AdviceState.GIVEN and each.told.begin > at}
@@ -50,7 +43,7 @@ def differences(standing: Iterable[Standing], wanted: Sequence[Advised], at: dat
     return Differences(tuple(give), tuple(change), tuple(open_))
 
 
-def _about_the_same(open_: Iterable[Standing], wanted: Advised) -> Standing | None:
+def _about_the_same(open_: Iterable[StandingAdvice], wanted: Advised) -> StandingAdvice | None:
     """The one that shares most of its time."""
     able = [each for each in open_ if each.told.asks_for_more is wanted.asks_for_more and each.told.overlaps(wanted)]
     return max(able, key=lambda each: (_shared(each.told, wanted), each.advice_id.int), default=None)

@@ -1,6 +1,7 @@
 """Advice as it is reckoned, and as it stands in events: from the one to the other and back. Pure."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from supportix.domain.advice_words import AdviceEvidence, AdviceKind, AdviceScore, Advised
 from supportix.domain.ids import DepartmentId
@@ -9,13 +10,24 @@ from supportix.staffing import advice as reckoned
 from supportix.staffing.advice import Advice, Evidence, advise
 from supportix.staffing.outcome import Outcome
 from supportix.staffing.plan import Spare
+from supportix.staffing.tickets import SHIFT_SECONDS
 from supportix.staffing.work import Target, Work
+
+A_SHIFT = timedelta(seconds=SHIFT_SECONDS)
 
 
 def advised(planned: Planned, spares: Sequence[Spare]) -> list[Advised]:
-    """What to advise by a plan, as it is stored. Fewer agents only where somebody's shifts are known."""
+    """What to advise by a plan, as it is stored. Fewer agents only where somebody's shifts are known.
+
+    What is cut off by the end of the forecast after less than a shift is left for later, when more of it is seen.
+    """
     found = [_stored(each, planned) for each in advise(planned.plan, spares)]
-    return [each for each in found if each.asks_for_more or planned.has_shifts]
+    horizon = planned.plan.arrivals.end
+    return [
+        each
+        for each in found
+        if (each.asks_for_more or planned.has_shifts) and (each.end < horizon or each.end - each.begin >= A_SHIFT)
+    ]
 
 
 def advice_as_told(department_id: DepartmentId, told: Advised) -> Advice:
