@@ -57,7 +57,7 @@ OFTEN = [
     *["resolve"] * 8,
     *["assign"] * 3,
     *["take back", "availability", "keep to schedule", "reopen"] * 2,
-    *["issue forecast", "update forecast", "choose model"] * 2,
+    *["issue forecast", "update forecast", "choose model", "give advice"] * 2,
 ]
 _TERMS = ["weights", "targets", "skills", "skills", "capacity", "capacity", "capacity", "schedule"]
 _WHICH = st.one_of(st.integers(0, 7), st.integers(0, 31))
@@ -129,6 +129,9 @@ EVENTFUL = [
         Step("ask for model", 0, 0, 1),
     ],
     *[Step("ask for model", 1, 0, 1), Step("choose model", 1, 5, 1), Step("ask for model", 1, 0, 1)],
+    *[Step("give advice", whose, what, 0) for whose in range(2) for what in (0, 1, 2, 3, 4)],
+    *[Step(f"{word} advice", n, 13, 0) for n, word in enumerate(("accept", "change", "score", "withdraw"))],
+    *[Step(f"{word} advice", 4 + n, 15, 1) for n in range(4) for word in ("change", "score", "dismiss")],
 ]
 """A history in which happens what the random ones hold only now and then."""
 

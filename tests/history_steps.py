@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import UUID
 
+from tests.advice_steps import ADVICE_STEPS
 from tests.forecast_steps import FORECAST_STEPS
 from tests.small_desk import START, Choices, Desk, Step
 
@@ -339,6 +340,7 @@ def _register(desk: Desk, step: Step) -> Events:
 
 STEPS_BY_NAME: Mapping[str, CarryOut] = {
     **FORECAST_STEPS,
+    **ADVICE_STEPS,
     "open": _open,
     "distribute": _distribute,
     "assign": _assign,

@@ -13,6 +13,7 @@ from supportix.domain.merge import Merge, MergeState
 from supportix.domain.merge_evidence import DepartmentLoad
 from supportix.domain.merge_settings import MergeMode, MergeSettings, MergeStrategy
 from supportix.domain.ticket import Ticket
+from supportix.policies.merging import ArrivalForecast
 from supportix.processes.merging import LEASE, Merging
 from supportix.projections.merge_load import merge_scene
 from supportix.projections.runner import ProjectionRunner
@@ -77,9 +78,9 @@ class MergingDesk:
             self._runner = await a_runner(self.core)
         await catch_up(self._runner)
 
-    def merging(self, fence: Fence | None = None) -> Merging:
+    def merging(self, fence: Fence | None = None, forecast: ArrivalForecast | None = None) -> Merging:
         """A merging process that has just started. Without a lease to lose, its epoch is the first."""
-        return Merging(self.core.desk, fence or Fence(LEASE, 1), lambda: self.scene.now)
+        return Merging(self.core.desk, fence or Fence(LEASE, 1), lambda: self.scene.now, forecast)
 
     async def until_nothing_is_to_do(self, merging: Merging | None = None) -> int:
         """Let a merging process work; returns how many rounds that took."""

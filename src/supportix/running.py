@@ -19,6 +19,7 @@ from supportix.bootstrap import Core, open_core, utc_now
 from supportix.forecasting import process as forecasting
 from supportix.forecasting.messages import Setting
 from supportix.forecasting.process import Forecasting
+from supportix.forecasting.queue_forecasts import QueueForecasts
 from supportix.processes import assigner, merging, timekeeper
 from supportix.processes.assigner import Assigner
 from supportix.processes.merging import Merging
@@ -77,7 +78,7 @@ def _on_the_log(core: Core, settings: Settings) -> dict[str, Process]:
     return {
         runner.LEASE: lambda fence: _keep_read_models(core, fence),
         assigner.LEASE: lambda fence: Assigner(core.desk, core.committer, core.feed, fence, utc_now).run(),
-        merging.LEASE: lambda fence: Merging(core.desk, fence, utc_now).run(),
+        merging.LEASE: lambda fence: Merging(core.desk, fence, utc_now, QueueForecasts(core.pool)).run(),
         forecasting.LEASE: lambda fence: Forecasting(core.desk, reckoning, fence, utc_now).run(),
         simulations.LEASE: lambda fence: Simulations(SimulationJobs(core.pool), str(core.pool.conninfo), fence).run(),
         timekeeper.LEASE: lambda fence: Timekeeper(core.desk, fence, utc_now).run(),

@@ -120,6 +120,8 @@ def test_the_fields_that_are_marked_as_personal():
         "agent.availability_changed.v1": {"reason"},
         "agent.work_forced.v1": {"reason"},
         "merge.dismissed.v1": {"reason"},
+        "staffing_advice.accepted.v1": {"reason"},
+        "staffing_advice.dismissed.v1": {"reason"},
     }
 
 

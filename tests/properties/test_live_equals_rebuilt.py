@@ -16,6 +16,7 @@ from tests.small_desk import Desk
 from tests.traffic import traffic_of
 
 from supportix.bootstrap import Core, open_core
+from supportix.domain.advice_words import AdviceEvidence, AdviceScore
 from supportix.domain.agent import Agent, AgentDutyChanged, AgentRegistered, AgentScheduleChanged, WorkReserved
 from supportix.domain.calendar import BusinessCalendar
 from supportix.domain.demand import Demand
@@ -24,6 +25,7 @@ from supportix.domain.forecast_day import ForecastDay, ForecastUpdated
 from supportix.domain.forecast_model import ForecastModel, ForecastModelChosen
 from supportix.domain.forecast_words import DESK_ID
 from supportix.domain.schedule import Schedule
+from supportix.domain.staffing_advice import StaffingAdvice
 from supportix.domain.staffing_terms import StaffingTerms
 from supportix.domain.ticket import Ticket
 from supportix.domain.ticket_facts import TicketAssigned
@@ -37,6 +39,7 @@ from supportix.projections.forecasts import forecasts
 from supportix.projections.rebuild import rebuild
 from supportix.projections.schema import TABLES
 from supportix.projections.shadow import SHADOW
+from supportix.projections.staffing_advice import staffing_advice
 from supportix.settings import Settings
 
 BATCHES = st.lists(st.integers(1, 11), min_size=1, max_size=6)
@@ -169,6 +172,21 @@ def says_what_the_domain_says(rows: Rows, desk: Desk) -> None:
     }
     assert of("forecast_models", "model_id", "drifted", "choice_asked", "version") == {
         (each.id, each.drifted, each.choice_asked, each.version) for each in desk.all(ForecastModel)
+    }
+    assert of("staffing_advice", "advice_id", "department_id", "state", "kind", "agents", "version") == {
+        (each.id, each.department_id, each.state, each.told.kind, each.told.agents, each.version)
+        for each in desk.all(StaffingAdvice)
+    }
+    assert of("staffing_advice", "advice_id", "begins_at", "ends_at", "with_department_id", "share_without") == {
+        (each.id, each.told.begin, each.told.end, each.told.with_department_id, each.told.share_without)
+        for each in desk.all(StaffingAdvice)
+    }
+    assert by_id(rows, staffing_advice, "evidence", AdviceEvidence) == {
+        each.id: each.told.evidence for each in desk.all(StaffingAdvice)
+    }
+    scores = by_id(rows, staffing_advice, "score", AdviceScore | None)
+    assert {advice_id: score is not None for advice_id, score in scores.items()} == {
+        each.id: each.scored for each in desk.all(StaffingAdvice)
     }
 
 

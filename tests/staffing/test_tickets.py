@@ -47,6 +47,13 @@ def test_shifts_begin_with_the_opening_and_leave_no_stump():
     assert blocks((False,) * 3, 4) == []
 
 
+def test_shifts_end_when_they_end_whenever_it_is_looked_at_them():
+    for passed in range(8):
+        rest = [range(max(0, shift.start - passed), shift.stop - passed) for shift in (range(4), range(4, 8))]
+        assert blocks((True,) * (8 - passed) + (False,), 4, passed) == [shift for shift in rest if len(shift)]
+    assert blocks((False, True, True), 4, 3) == [range(1, 3)]
+
+
 WORKLOADS = st.lists(st.integers(0, 20), min_size=1, max_size=14)
 
 

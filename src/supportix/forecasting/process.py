@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from supportix.commands.desk import SupportDesk
+from supportix.forecasting.advising import advise_all
 from supportix.forecasting.keeping import Keeping
 from supportix.forecasting.messages import Ask, Failed, Issue, Read, Setting, Tend, Told, ToSave
 from supportix.forecasting.reckoner import JOB, Reckoner
@@ -52,6 +53,7 @@ class Forecasting:
         program: Sequence[str] = JOB,
     ) -> None:
         self._desk = desk
+        self._fence = fence
         self._clock = clock
         self._keeping = Keeping(desk, clock, fence)
         self._reckoner = Reckoner(setting, program)
@@ -74,6 +76,7 @@ class Forecasting:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._follow(hour, until))
                 if tending:
+                    group.create_task(advise_all(self._desk, self._fence, self._clock, hour))
                     group.create_task(self.tend(hour, until - SPARE))
 
     async def tend(self, hour: datetime, until: datetime) -> bool:

@@ -11,6 +11,7 @@ from supportix.projections.departments import DepartmentDirectory
 from supportix.projections.forecasts import Forecasts
 from supportix.projections.merges import MergeList
 from supportix.projections.rows import LIVE, Projection
+from supportix.projections.staffing_advice import AdviceList
 from supportix.projections.ticket_list import TicketList
 from supportix.projections.traffic_history import TrafficHistory
 
@@ -22,6 +23,7 @@ PROJECTIONS: Mapping[str, Callable[[str], Projection]] = {
     TrafficHistory.name: TrafficHistory,
     MergeList.name: MergeList,
     Forecasts.name: Forecasts,
+    AdviceList.name: AdviceList,
 }
 
 

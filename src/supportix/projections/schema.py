@@ -5,6 +5,7 @@ from supportix.projections.department_queue import department_queue
 from supportix.projections.departments import departments, known_events
 from supportix.projections.forecasts import forecast_models, forecast_scores, forecasts
 from supportix.projections.merges import department_merging, merges
+from supportix.projections.staffing_advice import staffing_advice
 from supportix.projections.ticket_list import tickets
 from supportix.projections.traffic_history import handle_times, open_tickets, queue_pace, traffic_history, traffic_pasts
 
@@ -25,4 +26,5 @@ TABLES = (
     forecasts,
     forecast_scores,
     forecast_models,
+    staffing_advice,
 )

@@ -31,8 +31,16 @@ def _when(clock: Sequence[int], wanted: float) -> float:
     return after - (clock[after] - wanted)
 
 
-def blocks(opening: Sequence[bool], length: int) -> list[range]:
-    """The open runs, cut into shifts of `length` intervals; what is left over joins the last one if under a half."""
+def blocks(opening: Sequence[bool], length: int, open_before: int = 0) -> list[range]:
+    """The open runs, cut into shifts of `length` intervals; what is left over joins the last one if under a half.
+
+    `open_before`: so long has the run lasted that the first interval belongs to, so that shifts end when they end,
+    whenever it is looked at them.
+    """
+    if open_before and opening and opening[0]:
+        whole = blocks((True,) * open_before + tuple(opening), length)
+        left = [each for each in whole if each.stop > open_before]
+        return [range(max(0, each.start - open_before), each.stop - open_before) for each in left]
     found: list[range] = []
     begin = 0
     while begin < len(opening):

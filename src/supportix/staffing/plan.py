@@ -84,8 +84,12 @@ def plan(
     level: float | None = None,
     opening: Sequence[bool] | None = None,
     waiting: float = 0.0,
+    open_before: int = 0,
 ) -> Plan:
-    """Refused: WorkInvalid, TargetInvalid, ArrivalsInvalid, StaffInvalid."""
+    """`open_before`: for so many intervals it has been open as the first one begins; shifts are counted from there.
+
+    Refused: WorkInvalid, TargetInvalid, ArrivalsInvalid, StaffInvalid.
+    """
     must_be_staff(on_shift, len(arrivals.mean))
     try:
         ZoneInfo(department.time_zone)
@@ -97,7 +101,9 @@ def plan(
     if department.kind is Kind.CALLS:
         needs = needs_for_calls(arrivals, work, target, level=level)
     else:
-        found = agents_for_tickets(arrivals, work, target, opening=opening, waiting=waiting, level=level)
+        found = agents_for_tickets(
+            arrivals, work, target, opening=opening, waiting=waiting, level=level, open_before=open_before
+        )
         needs, reachable = found.needs, found.reachable
     return Plan(
         department=department,

@@ -49,17 +49,19 @@ def agents_for_tickets(
     waiting: float = 0.0,
     level: float | None = None,
     shift_seconds: float = SHIFT_SECONDS,
+    open_before: int = 0,
     seed: int = 0,
 ) -> TicketNeeds:
     """The level of each shift within the opening hours; without them, always open. `waiting`: tickets in the queue now.
 
+    `open_before`: so many intervals ago the first of the shifts began, or one before it.
     `level`: for the quantile of the arrivals instead of their mean; days of 0.8 quantiles are rarer than one in five.
     Refused: WorkInvalid, TargetInvalid, ArrivalsInvalid, StaffInvalid.
     """
     _must_be_sound(arrivals, work, target, opening, shift_seconds)
     horizon = horizon_of(arrivals, target, opening, level)
     start = Start(waiting=waiting)
-    shifts = blocks(horizon.opening, max(1, round(shift_seconds / arrivals.step_seconds)))
+    shifts = blocks(horizon.opening, max(1, round(shift_seconds / arrivals.step_seconds)), open_before)
     levels = _levels(horizon, shifts, work, target, waiting)
 
     def shares(raw: Sequence[float]) -> tuple[Shares, float]:
