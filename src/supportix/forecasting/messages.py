@@ -12,7 +12,7 @@ LONGEST_LINE = 64 * 1024 * 1024
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """How to reckon. `backend`: `local`, or an address of a Dask scheduler, see `fitting`."""
+    """How to reckon. `backend`: `local`, `dask` for a cluster of its own, or the address of a Dask scheduler."""
 
     database_url: str
     workers: int = 1

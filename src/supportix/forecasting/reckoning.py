@@ -44,6 +44,7 @@ MOST_SCORED_HOURS = 48
 FITTED_TOGETHER = 16
 _OWN_HOURS = 28 * 24
 """With so much history of its own, a department isn't supposed to be like others any longer."""
+LOCAL, DASK = "local", "dask"
 _DIGITS = 5
 """How many digits of a forecast are worth storing."""
 
@@ -157,7 +158,13 @@ class Reckoning:
 
     def _fitted(self, kept: Sequence[Kept]) -> Iterator[Kept]:
         jobs = [self._job(each) for each in kept]
-        for key, forecaster in fit_many(jobs, workers=self._setting.workers, backend=self._setting.backend):
+        setting = self._setting
+        if setting.backend == LOCAL:
+            fitted = fit_many(jobs, workers=setting.workers)
+        else:
+            cluster = None if setting.backend == DASK else setting.backend
+            fitted = fit_many(jobs, workers=setting.workers, backend="dask", cluster=cluster)
+        for key, forecaster in fitted:
             found = self._kept[UUID(key)]
             found.forecaster = forecaster
             yield found
