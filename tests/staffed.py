@@ -50,10 +50,12 @@ class StaffedDesk:
         self.scene = Scene(core)
         self.now = at(9)
 
-    async def department(self, name: str, *, terms: StaffingTerms | None = None) -> DepartmentId:
-        """Open from nine to five in UTC."""
+    async def department(
+        self, name: str, *, terms: StaffingTerms | None = None, opening: tuple[Shift, ...] = NINE_TO_FIVE.shifts
+    ) -> DepartmentId:
+        """Open from nine to five in UTC, unless told otherwise."""
         department_id = await self.scene.department(name)
-        calendar = BusinessCalendar(opening=NINE_TO_FIVE.shifts)
+        calendar = BusinessCalendar(opening=opening)
         about = (ADMIN, Command(), None)
         await self.core.planning.change_calendar(department_id, calendar, *about, at=self.scene.now)
         if terms is not None:

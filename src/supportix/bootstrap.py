@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from psycopg_pool import AsyncConnectionPool
 
+from supportix.commands.advice import AdviceOnStaffing
 from supportix.commands.agents import Agents
 from supportix.commands.departments import Departments
 from supportix.commands.desk import SupportDesk
@@ -39,6 +40,7 @@ class Core(msgspec.Struct, frozen=True):
     router: Router
     merges: Merges
     forecast_models: ForecastModels
+    advice: AdviceOnStaffing
 
 
 def utc_now() -> datetime:
@@ -73,6 +75,7 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
             router=router,
             merges=Merges(desk, known),
             forecast_models=ForecastModels(desk),
+            advice=AdviceOnStaffing(desk),
         )
         try:
             yield core

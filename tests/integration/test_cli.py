@@ -16,17 +16,21 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
 import structlog
 import yaml
 from click.testing import CliRunner, Result
+from tests.advised import HOUR, advised
 from tests.conftest import MakeDatabase
 from tests.generated_log import write_log
+from tests.issued import hours, to_issue
 from tests.merging import MergingDesk
 from tests.projections.read_models import a_runner, catch_up
 from tests.spoiled import spoil
+from tests.staffed import StaffedDesk, ticket_terms
 
 from supportix.bootstrap import open_core, utc_now
 from supportix.cli import supportix
@@ -35,9 +39,13 @@ from supportix.cli.errors import CommandRefused
 from supportix.cli.ports import held_port
 from supportix.commands.actors import Actor
 from supportix.commands.tickets import OpenTicket
-from supportix.domain.ids import CustomerId
+from supportix.domain.ids import AdviceId, CustomerId
+from supportix.domain.schedule import ALWAYS
+from supportix.domain.staffing_advice import give_advice
 from supportix.domain.ticket_words import Channel, Priority
 from supportix.embedded.processes import free_port, port_is_free
+from supportix.forecasting.keeping import Keeping
+from supportix.forecasting.process import hour_of
 from supportix.identity.roles import Role
 from supportix.logs import LogSettingRefused, configure_logging
 from supportix.projections.catalogue import PROJECTIONS
@@ -554,6 +562,47 @@ def test_merges_are_listed_with_the_names_of_their_departments(database_url: str
     assert line[6:] == ["by hand", "0", "0"]
     told = json.loads(cli.shows("merges", "--json"))
     assert (told["merge_id"], told["evidence"]["target"]["free_capacity"]) == (merge_id, 20)
+
+
+def test_staffing_and_advice_on_it_are_shown(database_url: str, tmp_path: Path) -> None:
+    async def staffed() -> None:
+        async with open_core(Settings(database_url=database_url)) as core:
+            desk = StaffedDesk(core)
+            billing = await desk.department("Billing", terms=ticket_terms(), opening=())
+            await desk.department("Quiet")
+            await desk.agents(2, billing, schedule=ALWAYS)
+            hour = hour_of(utc_now())
+            for before in (0, 1):
+                steps = hours(hour - before * HOUR, *[24.0] * 24)
+                await Keeping(core.desk, utc_now).save(to_issue(billing, steps), based_on=7)
+            given = [
+                give_advice(AdviceId(UUID(int=n)), billing, advised(hour + (n - 5) * HOUR), at=hour) for n in (1, 7)
+            ]
+            await core.desk.append(given, Command())
+            await desk.project()
+
+    asyncio.run(staffed())
+    cli = Cli(database_url, tmp_path)
+
+    told, _, _, *rows = cli.shows("staffing", "show", "--department", "billing", "--hours", "3").splitlines()
+    assert told.startswith("Needed for 80% within 3600 s, for the mean of the arrivals; handle time 600 s as the terms")
+    assert told.endswith("0 waiting now. No agent has shifts: all are taken to be there while it is open.")
+    assert len(rows) == 3
+    _, expected, band, needed, present, gap, share = rows[1].split("\t")
+    assert (expected, band, present, gap) == ("24.0", "15 to 34", "2", f"{2 - int(needed):+}")
+    assert int(share.rstrip("%")) < 50
+    table = json.loads(cli.shows("staffing", "show", "--department", "Billing", "--staffed-for", "0.9", "--json"))
+    assert (len(table["hours"]), table["staffed_for"]) == (24, 0.9)
+    assert table["hours"][1]["needed"] > int(needed)
+    assert "PUT /departments/" in cli.refuses("staffing", "show", "--department", "Quiet")
+    assert "'Sales'" in cli.refuses("staffing", "show", "--department", "Sales")
+
+    later, earlier = cli.shows("staffing", "advice").splitlines()[2:]
+    assert earlier.split("\t")[0] == str(UUID(int=1))
+    assert later.split("\t")[:2] + later.split("\t")[4:] == [str(UUID(int=7)), "Billing", "given", "2 more agents.", ""]
+    assert cli.shows("staffing", "advice", "--current", "--department", "Billing").splitlines()[2:] == [later]
+    assert cli.shows("staffing", "advice", "--department", "Quiet").splitlines()[2:] == []
+    assert json.loads(cli.shows("staffing", "advice", "--limit", "1", "--json"))["evidence"]["on_shift"] == [4, 4]
 
 
 def test_what_is_not_parked_is_refused(cli: Cli) -> None:

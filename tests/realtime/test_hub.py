@@ -4,19 +4,23 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
 import psycopg
 import pytest
+from tests.advised import advised
 from tests.issued import hours, to_choose, to_issue
 from tests.realtime.proxy import line_to
 from tests.realtime.scene import Desk, desk_on, has_copied, has_projected, relaying, running
 from tests.waiting import until
 
+from supportix.bootstrap import utc_now
 from supportix.domain.forecast_words import Horizon
+from supportix.domain.ids import AdviceId, DepartmentId
+from supportix.domain.staffing_advice import give_advice
 from supportix.domain.ticket_words import Priority
 from supportix.embedded import EmbeddedNats
 from supportix.identity.roles import Role
@@ -30,7 +34,7 @@ from supportix.realtime.hub import Hub, LogSetBack
 from supportix.realtime.levels import Levels
 from supportix.realtime.publication import publication
 from supportix.realtime.seats import MOST_SEATS_PER_ACCOUNT, MOST_WAITING_FRAMES, Seat, TooManySeats
-from supportix.store.committer import Fence
+from supportix.store.committer import Command, Fence
 
 EVERYTHING = frozenset(Topic)
 TICKETS = frozenset({Topic.TICKETS})
@@ -686,5 +690,34 @@ def test_the_hub_rests_while_nobody_listens(database: str, nats: EmbeddedNats) -
                 await desk.open(department)
                 await listener.is_at(await desk.head())
                 assert len(listener.told_of()) == 2
+
+    asyncio.run(scenario())
+
+
+def test_advice_on_staffing_is_told_beside_forecasts(database: str) -> None:
+    async def scenario() -> None:
+        async with desk_on(database) as desk:
+            whose = DepartmentId(await desk.department())
+            told = advised(utc_now() + timedelta(hours=1))
+            advice = give_advice(AdviceId(uuid4()), whose, told, at=utc_now())
+            hub = hub_of(desk)
+            async with (
+                listening(hub, somebody(Role.SUPERVISOR)) as at_supervisor,
+                listening(hub, somebody(Role.AGENT, await desk.agent(whose))) as at_agent,
+            ):
+                await at_supervisor.subscribe(frozenset({Topic.FORECASTS}))
+                await at_agent.subscribe(frozenset({Topic.TICKETS}))
+                await desk.core.desk.append([advice.accept(reason="two more come", at=utc_now())], Command())
+                await at_supervisor.has("advice.changed", happened="accepted")
+                await at_agent.is_at(await desk.head())
+                assert at_agent.of("advice.changed") == []
+                given, accepted = at_supervisor.of("advice.changed")
+            assert (given["happened"], given["sentence"], given["version"]) == ("given", "2 more agents.", 1)
+            assert (accepted["sentence"], accepted["version"]) == (None, 2)
+            for frame in (given, accepted):
+                assert (frame["advice_id"], frame["department_id"]) == (str(advice.id), str(whose))
+                spans = (datetime.fromisoformat(frame[name]) for name in ("begins_at", "ends_at"))
+                assert tuple(spans) == (told.begin, told.end)
+                assert "two more come" not in str(frame)
 
     asyncio.run(scenario())

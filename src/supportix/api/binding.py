@@ -16,6 +16,7 @@ QueryT = TypeVar("QueryT", bound=msgspec.Struct)
 MOST_PARAMETERS = 300
 
 _INTEGER = re.compile(r"-?\d{1,18}")
+_NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,18})?([eE][+-]?\d{1,3})?", re.ASCII)
 _BOOLEANS = {"true": True, "false": False}
 _PATH = re.compile(r" - at `(?:key in )?\$(.*)`$")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
@@ -104,6 +105,8 @@ def parameter(text: Any, kind: Any) -> Any:
     bases = set(_bases(kind))
     if int in bases and _INTEGER.fullmatch(text):
         return msgspec.convert(int(text), kind)
+    if float in bases and _NUMBER.fullmatch(text):
+        return msgspec.convert(float(text), kind)
     if bool in bases and text in _BOOLEANS:
         return _BOOLEANS[text]
     return msgspec.convert(text, kind)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from supportix.cli.department_names import department_names
 from supportix.cli.environment import command_settings, data_option
 from supportix.cli.output import show_table
 
@@ -34,12 +35,12 @@ def merges(*, live: bool, limit: int, as_json: bool, data: Path | None) -> None:
         for each in found:
             click.echo(msgspec.json.encode(each))
         return
-    names = _department_names(settings)
+    names = department_names(settings)
     rows = [
         (
             each.merge_id,
-            names.get(str(each.source_id), each.source_id),
-            names.get(str(each.target_id), each.target_id),
+            names.get(each.source_id, each.source_id),
+            names.get(each.target_id, each.target_id),
             each.strategy,
             each.state,
             each.suggested_at,
@@ -63,11 +64,3 @@ async def _listed(settings: Settings, *, live: bool, limit: int) -> list[MergeVi
         return (await merge_page(database, wanted, behind=None, limit=limit)).value
     finally:
         await database.close()
-
-
-def _department_names(settings: Settings) -> dict[str, str]:
-    from supportix.cli.connecting import connected
-
-    with connected(settings) as connection:
-        rows = connection.execute("SELECT department_id, name FROM read_model.departments").fetchall()
-    return {str(department_id): name for department_id, name in rows}

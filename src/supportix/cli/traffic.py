@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from supportix.cli.department_names import named_department
 from supportix.cli.environment import command_settings, data_option
 from supportix.cli.errors import CommandRefused
 from supportix.cli.output import progress, show_table
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from supportix.importing.past_run import PastSummary
     from supportix.projections.traffic_queries import TrafficCounts
     from supportix.settings import Settings
 
-_DEPARTMENTS = "SELECT department_id, name, coalesce(calendar->>'time_zone', 'UTC') FROM read_model.departments"
 STEPS = ("15m", "1h", "1d")
 SHOWN_STEPS = 48
 MOST_STEPS = 10_000
@@ -135,7 +133,8 @@ async def _show(
 
     database = ReadDatabase(settings)
     try:
-        department_id, name, own_zone = _department(settings, department)
+        whose = named_department(settings, department) if department is not None else None
+        department_id, name, own_zone = whose or (None, "all departments", "UTC")
         zone = time_zone or own_zone
         if not is_time_zone(zone):
             raise CommandRefused(f"--time-zone {zone!r}: a name such as Europe/Lisbon was expected")
@@ -155,21 +154,6 @@ async def _show(
         return name, zone, found.value
     finally:
         await database.close()
-
-
-def _department(settings: Settings, given: str | None) -> tuple[UUID | None, str, str]:
-    """Its id, its name and its time zone."""
-    from supportix.cli.connecting import connected
-    from supportix.domain.routing_rules import name_key
-
-    if given is None:
-        return None, "all departments", "UTC"
-    with connected(settings) as connection:
-        departments = connection.execute(_DEPARTMENTS).fetchall()
-    for department_id, name, time_zone in departments:
-        if given == str(department_id) or name_key(given) == name_key(name):
-            return department_id, name, time_zone
-    raise CommandRefused(f"--department {given!r}: the name or the id of a department was expected")
 
 
 def _moment(option: str, given: str, zone: str) -> datetime:

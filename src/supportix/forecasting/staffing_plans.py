@@ -3,17 +3,23 @@
 No I/O, no clock. Takes a tenth of a second for a department of tickets, so it is run in a thread.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from supportix.domain.errors import Conflict
 from supportix.domain.forecast_words import HOUR_SECONDS, LEVELS
 from supportix.domain.schedule import Leave, Schedule
 from supportix.domain.staffing_terms import StaffingTerms, WorkKind
-from supportix.projections.staffing_scene import DepartmentToStaff, IssuedDay, People
+from supportix.forecasting.staffing_table import (
+    HandleTime,
+    NothingForecast,
+    StaffedHour,
+    StaffingTable,
+    StaffingTermsNotSet,
+)
+from supportix.projections.staffing_scene import DepartmentToStaff, IssuedDay, People, StaffingScene
 from supportix.projections.traffic_history import HANDLE_TIME_EDGES
 from supportix.staffing.gaps import on_shift
 from supportix.staffing.handle_times import Default, handle_times
@@ -26,15 +32,6 @@ ASSUMED_SECONDS = {WorkKind.CALLS: 300.0, WorkKind.CHATS: 600.0, WorkKind.TICKET
 """Handle times before any was measured: guesses, which weigh as much as 20 that were."""
 DIGITS = 6
 """Of shares and counts: more say nothing."""
-
-
-class HandleTime(msgspec.Struct, frozen=True, kw_only=True):
-    """`seconds` on average. `seen`: how many were measured; None where the terms tell it, as they then tell no more."""
-
-    seconds: float
-    seen: int | None
-    median_seconds: float | None = None
-    p90_seconds: float | None = None
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +81,52 @@ def day_plan(
         plan=planned,
         has_shifts=any(each.schedule.shifts for each in serving),
     )
+
+
+def table_of(scene: StaffingScene, hour: datetime, level: float | None) -> StaffingTable:
+    """Of the scene's only department. Refused: as day_plan."""
+    (department,) = scene.departments
+    planned = day_plan(department, scene.people, hour, level=level)
+    found, terms = planned.plan, planned.terms
+    return StaffingTable(
+        department_id=department.department_id,
+        name=department.name,
+        time_zone=department.calendar.time_zone,
+        kind=terms.kind,
+        target_share=terms.target_share,
+        target_seconds=terms.target_seconds,
+        handle_time=planned.handle_time,
+        concurrency=terms.concurrency,
+        patience_seconds=found.department.work.patience_seconds,
+        shrinkage=terms.shrinkage,
+        max_occupancy=terms.max_occupancy,
+        staffed_for=level,
+        waiting=department.waiting,
+        reachable=round(float(found.reachable), DIGITS),
+        shifts_known=planned.has_shifts,
+        forecast_from=planned.forecast.begin,
+        forecast_model=planned.forecast.model,
+        confidence=planned.forecast.confidence,
+        hours=tuple(_hours(found)),
+    )
+
+
+def _hours(found: Plan) -> Iterator[StaffedHour]:
+    arrivals, expected = found.arrivals, found.expected(found.on_shift)
+    for number, (need, there, share) in enumerate(zip(found.needs, found.on_shift, expected, strict=True)):
+        yield StaffedHour(
+            begin=arrivals.moment(number),
+            end=arrivals.moment(number + 1),
+            open=found.opening is None or found.opening[number],
+            mean=arrivals.mean[number],
+            low80=arrivals.quantiles["0.1"][number],
+            high80=arrivals.quantiles["0.9"][number],
+            needed=need.scheduled,
+            needed_at_work=need.raw,
+            on_shift=there,
+            gap=round(there - need.scheduled, DIGITS),
+            share_in_target=None if share is None else round(float(share), DIGITS),
+        )
 
 
 def staff_on_shift(people: Iterable[People], begin: datetime, opening: Sequence[bool]) -> tuple[float, ...]:
@@ -193,11 +236,3 @@ def _to_plan(department: DepartmentToStaff, terms: StaffingTerms, handle_time: H
 def kind_of(kind: WorkKind) -> Kind:
     """Chats are staffed as calls are, with several at a time."""
     return Kind.TICKETS if kind is WorkKind.TICKETS else Kind.CALLS
-
-
-class StaffingTermsNotSet(Conflict):
-    """Nobody has said on which terms the department is staffed."""
-
-
-class NothingForecast(Conflict):
-    """The department has no forecast to staff it by."""

@@ -170,6 +170,22 @@ class ForecastChanged(Frame, frozen=True, kw_only=True, tag="forecast.changed", 
     elapsed_seconds: int
 
 
+class AdviceChanged(Frame, frozen=True, kw_only=True, tag="advice.changed", gc=False):
+    """What `happened` to an advice on a department's staffing of a span: `given`, `changed`, `withdrawn`, `accepted`,
+    `dismissed`, or `scored` once the span is over. `sentence`: what is advised, or what came of it; null where it says
+    no more than before.
+    """
+
+    advice_id: UUID
+    version: int
+    department_id: UUID
+    happened: str
+    occurred_at: datetime
+    begins_at: datetime
+    ends_at: datetime
+    sentence: str | None
+
+
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Authenticate | Subscribe] = msgspec.json.Decoder(Authenticate | Subscribe)
 

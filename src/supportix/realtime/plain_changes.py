@@ -1,10 +1,12 @@
-"""What to tell of events that say all that is told: those of merges and of forecasts. Nothing is kept for them."""
+"""What to tell of events that say all that is told: those of merges, forecasts and advice. Nothing is kept for them."""
 
 from supportix.domain.aggregate import DomainEvent
 from supportix.domain.forecast_day import ForecastIssued, ForecastUpdated
 from supportix.domain.forecast_words import Horizon
 from supportix.domain.merge import MergeFact
-from supportix.realtime.frames import ForecastChanged, Frame, MergeChanged, Topic, text_of
+from supportix.domain.staffing_advice import AdviceChanged as AdviceChangedFact
+from supportix.domain.staffing_advice import AdviceFact, AdviceGiven, AdviceScored
+from supportix.realtime.frames import AdviceChanged, ForecastChanged, Frame, MergeChanged, Topic, text_of
 from supportix.realtime.seats import EVERYONE, Change
 
 
@@ -15,6 +17,8 @@ def plain_change(epoch: str, position: int, event: DomainEvent) -> Change | None
             return _change(position, Topic.MERGES, _of_merge(epoch, position, event, fact))
         case ForecastIssued(horizon=Horizon.DAY) | ForecastUpdated() as fact:
             return _change(position, Topic.FORECASTS, _of_forecast(epoch, position, fact))
+        case AdviceFact() as fact:
+            return _change(position, Topic.FORECASTS, _of_advice(epoch, position, event, fact))
         case _:
             return None
 
@@ -52,4 +56,26 @@ def _of_forecast(epoch: str, position: int, fact: ForecastIssued | ForecastUpdat
         next_quantiles=[row[1] for row in steps.quantiles],
         arrived=arrived,
         elapsed_seconds=elapsed,
+    )
+
+
+def _of_advice(epoch: str, position: int, event: DomainEvent, fact: AdviceFact) -> AdviceChanged:
+    match fact:
+        case AdviceGiven(advised=advised) | AdviceChangedFact(advised=advised):
+            sentence: str | None = advised.sentence
+        case AdviceScored(score=score):
+            sentence = score.sentence
+        case _:
+            sentence = None
+    return AdviceChanged(
+        epoch=epoch,
+        position=position,
+        advice_id=event.originator_id,
+        version=event.originator_version,
+        department_id=fact.department_id,
+        happened=fact.TOPIC.split(".")[1],
+        occurred_at=fact.occurred_at,
+        begins_at=fact.begin,
+        ends_at=fact.end,
+        sentence=sentence,
     )
