@@ -14,12 +14,14 @@ from tests.issued import hours, score, to_choose, to_issue
 from tests.projections.read_models import LEASE as PROJECTIONS_LEASE
 from tests.projections.read_models import a_runner, catch_up
 from tests.scene import START, Scene
+from tests.staffed import StaffedDesk, ticket_terms
 from tests.waiting import until
 
 from supportix.bootstrap import Core
 from supportix.domain.aggregate import Fact
 from supportix.domain.forecast_day import ForecastFact, ForecastIssued, ForecastScored, ForecastUpdated
 from supportix.domain.forecast_model import ForecastModelChosen
+from supportix.domain.staffing_advice import AdviceGiven
 from supportix.forecasting.messages import Ask, Failed, Read, Reckoned, Told, ToScore
 from supportix.forecasting.process import LEASE, Forecasting, hour_of
 from supportix.projections.runner import ProjectionRunner
@@ -147,6 +149,27 @@ async def test_a_running_forecaster_issues_the_hour_and_follows_its_arrivals(rol
             task.cancel()
         await asyncio.wait(work)
     assert rolling.forecasting._reckoner._process is None, "it ends with its owner"
+
+
+async def test_a_running_forecaster_advises_by_what_it_has_issued(rolling: Rolling):
+    desk = StaffedDesk(rolling.core)
+    billing = await desk.department("Billing", terms=ticket_terms())
+    await desk.ticket(billing, NINE)
+    rolling.at = NINE + timedelta(minutes=10)
+    answers(rolling.folder, (Read(2), to_issue(billing, hours(NINE, *[24.0] * 24)), Reckoned()), (Reckoned(),))
+    runner = ProjectionRunner(rolling.core.pool, rolling.core.feed, Fence(PROJECTIONS_LEASE, 1))
+    work = [asyncio.create_task(each.run()) for each in (runner, rolling.forecasting)]
+
+    async def advised() -> bool:
+        entries = await rolling.core.desk.reading.after(0, 10_000)
+        return any(isinstance(entry.fact, AdviceGiven) and entry.fact.department_id == billing for entry in entries)
+
+    try:
+        await until(advised, "advice for a department without agents")
+    finally:
+        for task in work:
+            task.cancel()
+        await asyncio.wait(work)
 
 
 def test_hours_are_those_of_utc():
