@@ -3,7 +3,7 @@
 Forecasts are issued first, with what is fitted already; fitting again and choosing models come after them.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,15 +12,14 @@ import msgspec
 import numpy as np
 from psycopg_pool import AsyncConnectionPool
 
-from supportix.domain.forecast_words import DESK_ID, CandidateScore, Confidence, Horizon, Steps
+from supportix.domain.forecast_words import DESK_ID, Confidence, Horizon
 from supportix.forecasting.batch import Job, fit_many
 from supportix.forecasting.calendar import HOUR
-from supportix.forecasting.choosing import Choice, choose, not_compared
-from supportix.forecasting.coherence import add_up
+from supportix.forecasting.choosing import choose
 from supportix.forecasting.cold_start import pooled
 from supportix.forecasting.drift import drifts
-from supportix.forecasting.forecaster import Forecast, Forecaster
-from supportix.forecasting.histories import Counts, History, latest_counts, whole_histories
+from supportix.forecasting.histories import latest_counts, whole_histories
+from supportix.forecasting.kept import REFIT_AFTER, Kept, Stored, taken_up
 from supportix.forecasting.messages import (
     Ask,
     Issue,
@@ -33,66 +32,21 @@ from supportix.forecasting.messages import (
     Told,
     ToTellDrift,
 )
+from supportix.forecasting.outward import candidate_scores, coherent, evaluated, shares_of, steps_of
 from supportix.forecasting.scores import Past, issued_for, scored
 
 DAY_HOURS, FORTNIGHT_HOURS = 24, 14 * 24
 WHOLE_AT = 0
 """The UTC hour in which all traffic is read anew, since a past may have been imported."""
-REFIT_AFTER = timedelta(hours=24)
-CHOSEN_FOR = timedelta(days=28)
 MOST_SCORED_HOURS = 48
 FITTED_TOGETHER = 16
 _OWN_HOURS = 28 * 24
 """With so much history of its own, a department isn't supposed to be like others any longer."""
 LOCAL, DASK = "local", "dask"
-_DIGITS = 5
-"""How many digits of a forecast are worth storing."""
 
 _STORED = "SELECT department_id, settings, chosen_at, drifted OR choice_asked FROM read_model.forecast_models"
 _FORTNIGHTS = "SELECT department_id, max(begin) FROM read_model.forecasts WHERE horizon = 'fortnight' GROUP BY 1"
 _SCORED_UNTIL = "SELECT max(hour) FROM read_model.forecast_scores WHERE lead_hours = 1"
-
-
-class Stored(msgspec.Struct, frozen=True):
-    """What the log knows of a series' model."""
-
-    settings: str
-    chosen_at: datetime
-    wants_choice: bool
-
-
-class Kept(msgspec.Struct, eq=False):
-    """A series and its model. Without `chosen_at`, models haven't been compared for it."""
-
-    history: History
-    choice: Choice
-    chosen_at: datetime | None = None
-    wants_choice: bool = False
-    forecaster: Forecaster | None = None
-    fitted_at: datetime | None = None
-    fortnight_at: datetime | None = None
-
-    @property
-    def fitted(self) -> Forecaster:
-        if self.forecaster is None:
-            raise AssertionError(f"{self.history.name} was expected to be fitted by now")
-        return self.forecaster
-
-    def add(self, quarters: Counts) -> None:
-        """The quarters of the hours that have ended since."""
-        before = len(self.history.hours)
-        self.history.add(quarters)
-        if self.forecaster is not None:
-            self.forecaster.observe(self.history.hours[before:])
-
-    def is_due_for_fit(self, now: datetime) -> bool:
-        return self.fitted_at is None or now - self.fitted_at >= REFIT_AFTER
-
-    def is_due_for_choice(self, now: datetime) -> bool:
-        """Asked for, drifted, long ago, or of so short a past that another model may be the better one by now."""
-        if self.chosen_at is None or self.wants_choice or now - self.chosen_at >= CHOSEN_FOR:
-            return True
-        return len(self.history.hours) >= 2 * self.choice.history_hours
 
 
 class Reckoning:
@@ -146,7 +100,7 @@ class Reckoning:
         stored = {row[0]: Stored(*row[1:]) for row in models}
         before, self._kept = self._kept, {}
         for history in histories.items:
-            kept = _taken_up(history, stored.get(history.series_id), before.get(history.series_id))
+            kept = taken_up(history, stored.get(history.series_id), before.get(history.series_id))
             kept.fortnight_at = fortnights.get(history.series_id)
             self._kept[history.series_id] = kept
         self._until, self._position = hour, histories.position
@@ -196,19 +150,19 @@ class Reckoning:
                 each.fortnight_at = hour
 
     def _tell_horizon(self, horizon: Horizon, hours: int) -> None:
-        forecasts = _coherent({series_id: kept.fitted.forecast(hours) for series_id, kept in self._kept.items()})
+        forecasts = coherent({series_id: kept.fitted.forecast(hours) for series_id, kept in self._kept.items()})
         for series_id, kept in self._kept.items():
             forecast = forecasts[series_id]
             self._tell(
                 ToIssue(
                     department_id=_outward(series_id),
                     horizon=horizon,
-                    steps=_steps(forecast),
+                    steps=steps_of(forecast),
                     model=forecast.model,
                     confidence=Confidence(forecast.confidence),
                     reason=forecast.reason,
                     carry=round(kept.fitted.carry, 3),
-                    quarter_shares=_shares(kept.history, hours) if horizon is Horizon.DAY else (),
+                    quarter_shares=shares_of(kept.history, hours) if horizon is Horizon.DAY else (),
                 )
             )
 
@@ -264,80 +218,13 @@ class Reckoning:
                 members=choice.mixture.members,
                 confidence=Confidence(choice.confidence),
                 reason=choice.reason,
-                scores=_candidate_scores(choice),
-                evaluated=_evaluated(choice),
+                scores=candidate_scores(choice),
+                evaluated=evaluated(choice),
                 settings=msgspec.json.encode(choice).decode(),
             )
         )
         kept.choice, kept.chosen_at, kept.wants_choice = choice, now, False
         self._fit([kept], now)
-
-
-def _taken_up(history: History, stored: Stored | None, before: Kept | None) -> Kept:
-    """With the forecaster that there is, where it has seen this very past."""
-    kept = _with_choice(history, stored)
-    if before is None or before.forecaster is None or not _goes_on(before.history, history):
-        return kept
-    before.add(history.quarters[len(before.history.quarters) :])
-    before.history, before.wants_choice = history, kept.wants_choice
-    return before
-
-
-def _with_choice(history: History, stored: Stored | None) -> Kept:
-    """A choice that this release can't read is made anew."""
-    if stored is not None:
-        try:
-            choice = msgspec.json.decode(stored.settings, type=Choice)
-        except msgspec.MsgspecError:
-            stored = None
-        else:
-            return Kept(history, choice, stored.chosen_at, stored.wants_choice)
-    return Kept(history, not_compared(history.hourly()))
-
-
-def _goes_on(known: History, now: History) -> bool:
-    length = len(known.quarters)
-    same_calendar = known.calendar == now.calendar
-    return same_calendar and known.begin == now.begin and np.array_equal(known.quarters, now.quarters[:length])
-
-
-def _coherent(forecasts: Mapping[UUID, Forecast]) -> Mapping[UUID, Forecast]:
-    parts = {str(series_id): forecast for series_id, forecast in forecasts.items() if series_id != DESK_ID}
-    if DESK_ID not in forecasts:
-        return forecasts
-    desk, moved = add_up(forecasts[DESK_ID], parts)
-    return {UUID(key): forecast for key, forecast in moved.items()} | {DESK_ID: desk}
-
-
-def _steps(forecast: Forecast) -> Steps:
-    """Quantiles are in the order of LEVELS."""
-    return Steps(
-        begin=forecast.begin,
-        step_seconds=forecast.step_seconds,
-        means=_rounded(forecast.mean),
-        quantiles=tuple(_rounded(forecast.quantiles[level]) for level in sorted(forecast.quantiles, key=float)),
-    )
-
-
-def _shares(history: History, hours: int) -> tuple[float, ...]:
-    return tuple(round(share, 4) for share in history.quarter_shares(history.end, hours).tolist())
-
-
-def _rounded(values: Iterable[float]) -> tuple[float, ...]:
-    return tuple(float(f"{value:.{_DIGITS}g}") for value in values)
-
-
-def _candidate_scores(choice: Choice) -> tuple[CandidateScore, ...]:
-    """The best first, then those that were left out."""
-    ranked = sorted(choice.scores.items(), key=lambda item: item[1].crps)
-    compared = [CandidateScore(name, found.wape, found.mase, found.crps) for name, found in ranked]
-    return (*compared, *(CandidateScore(name, why_not=why) for name, why in choice.left_out.items()))
-
-
-def _evaluated(choice: Choice) -> tuple[datetime, datetime] | None:
-    if choice.window_begin is None or choice.window_end is None:
-        return None
-    return choice.window_begin, choice.window_end
 
 
 def _outward(series_id: UUID) -> UUID | None:
