@@ -2,11 +2,11 @@
 
     python benchmarks/forecast.py [--json] [--refit]
 
-Rolling origin over the last four weeks of each series: every day everything is fitted again on what was known at 0:00,
-and each hour is forecast, scored and then observed. Nothing is picked by the weeks that are scored: which model a series
-gets is chosen before the first of them, and again before each week, by the errors over the 28 days before that; bias and
-intervals come from the errors of the latest weeks before each day; and the settings of the models are constants for all
-departments, found on earlier weeks of these and other series.
+Rolling origin over the last four weeks of each series: every day everything is fitted again on what was known at
+0:00, and each hour is forecast, scored and then observed. Nothing is picked by the weeks that are scored: which model a
+series gets is chosen before the first of them, and again before each week, by the errors over the 28 days before that;
+bias and intervals come from the errors of the latest weeks before each day; and the settings of the models are
+constants for all departments, found on earlier weeks of these and other series.
 
 `wape` is that of the mean that was issued, `wape_median` that of the median; MASE is scaled by the seasonal naive of
 168 h within the history. CRPS is reckoned from 19 quantiles. It's compared with statsforecast as it comes (`stock`: its
@@ -36,7 +36,7 @@ import numpy as np
 from supportix.domain.schedule import Shift
 from supportix.forecasting.batch import Job, fit_many
 from supportix.forecasting.calendar import HOUR, Calendar
-from supportix.forecasting.candidates import FLOOR, STATSFORECAST, Mixture
+from supportix.forecasting.candidates import STATSFORECAST, Mixture
 from supportix.forecasting.choosing import WINDOW_DAYS, Choice, chosen
 from supportix.forecasting.distribution import Predictive
 from supportix.forecasting.evaluation import Rolled, levels_of, roll
@@ -44,7 +44,7 @@ from supportix.forecasting.forecaster import Forecaster
 from supportix.forecasting.record import Record, issued
 from supportix.forecasting.scoring import LEVELS, bias, coverage, crps, mase, seasonal_scale, wape
 from supportix.forecasting.series import Series, series_of
-from supportix.forecasting.usual import Array
+from supportix.forecasting.usual import Array, Places
 
 DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 DAY = 24
@@ -85,14 +85,14 @@ def main() -> None:
 
 
 def measured(task: Task) -> Figures:
-    """Every candidate over eight weeks, so that the choices before and between the last four are made on what was known."""
+    """Every candidate over eight weeks, so that choices before and between the last four are made on what was known."""
     series, calendar = task.series, task.calendar
     begin, end = len(series) - TEST_DAYS * DAY, len(series)
     rolled = roll(series, calendar, begin - WINDOW_DAYS * DAY, end)
     hours_a_day = levels_of(series.until(begin), calendar).day
     scale = seasonal_scale(series.counts[:begin], (series.open & series.trusted)[:begin])
     found, own = issued_by_choice(task, rolled, begin, end, hours_a_day, scale)
-    best = min((_crps_of(rolled, each, begin, hours_a_day) for each in STATSFORECAST if each in rolled.means))
+    best = min(_crps_of(rolled, each, begin, hours_a_day) for each in STATSFORECAST if each in rolled.means)
     there = rolled.places >= begin
     for name, means in rolled.means.items():
         found[f"{name}.wape"] = 100 * (wape(rolled.actual[there], means[there]) or 0.0)
@@ -154,7 +154,7 @@ def _crps_of(rolled: Rolled, name: str, begin: int, hours_a_day: int) -> float:
     return float(np.concatenate(scores)[rolled.places >= begin].mean())
 
 
-def stock_figures(series: Series, begin: int, scored: Array) -> dict[str, tuple[float, float]]:
+def stock_figures(series: Series, begin: int, scored: Places) -> dict[str, tuple[float, float]]:
     """WAPE and CRPS of statsforecast's models as they come, on clock hours, with the quantiles that they tell."""
     from statsforecast.models import MSTL, AutoARIMA, AutoETS, AutoTheta
 

@@ -23,6 +23,8 @@ STEPS = (QUARTER, HOUR)
 NORMAL_DAY = 0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = _EPOCH.toordinal()
+_WEEKDAY_OF_EPOCH = 3
+_SATURDAY = 5
 
 
 class CalendarInvalid(InvalidInput):
@@ -48,7 +50,7 @@ class KnownEvent(msgspec.Struct, frozen=True):
 
 
 class Calendar(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`opening`: local shifts of the week, empty for always. `country`: ISO 3166, with a part as in "US-CA", or None."""
+    """`opening`: local shifts of the week, empty for always. `country`: ISO 3166, or with a part: "US-CA"."""
 
     time_zone: str = "UTC"
     opening: tuple[Shift, ...] = ()
@@ -78,7 +80,7 @@ class Slots(msgspec.Struct, frozen=True, eq=False):
     hour_of_week: NDArray[np.int64]
     """0 for Monday 0:00 in the department's zone. A local hour that comes twice is the same one both times."""
     local_step: NDArray[np.int64]
-    """Steps of local time since 1970: two of them a day apart are the same hour of the day, also across a change of clocks."""
+    """Steps of local time since 1970: a day apart is the same hour of the day, also across a change of clocks."""
     day_of_month: NDArray[np.int64]
     special: NDArray[np.int64]
     """NORMAL_DAY, or a code of what is special, an index into `kinds`."""
@@ -97,9 +99,9 @@ def slots(calendar: Calendar, begin: datetime, step: timedelta, length: int) -> 
     seconds = int(begin.timestamp()) + int(step.total_seconds()) * np.arange(length, dtype=np.int64)
     local = seconds + _offsets(calendar.time_zone, seconds)
     minute, days = local // 60 % MINUTES_A_DAY, local // 86_400
-    weekday = (days + 3) % 7
+    weekday = (days + _WEEKDAY_OF_EPOCH) % 7
     is_open = _opening(calendar.opening, weekday, minute, int(step.total_seconds()) // 60)
-    special, kinds = _special_days(calendar, days, weekday)
+    special, kinds = _special_days(calendar, days)
     outage = np.zeros(length, dtype=np.bool_)
     for event in calendar.events:
         inside = (seconds + step.total_seconds() > event.begin.timestamp()) & (seconds < event.end.timestamp())
@@ -154,9 +156,7 @@ def _opening(
     return is_open
 
 
-def _special_days(
-    calendar: Calendar, days: NDArray[np.int64], weekday: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], list[str]]:
+def _special_days(calendar: Calendar, days: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[str]]:
     """Holidays, and the first weekday after one, on which what was left undone comes in."""
     special, kinds = np.zeros(len(days), dtype=np.int64), ["normal/normal"]
     if calendar.country is None or not len(days):
@@ -168,10 +168,16 @@ def _special_days(
             names[day] = name
     for day, name in names.items():
         special[days == day] = _code(kinds, f"holiday/{name}")
-        after = next((each for each in range(day + 1, day + 5) if (each + 3) % 7 < 5 and each not in names), None)
-        if after is not None and (day + 3) % 7 < 5:
+        after = next(
+            (each for each in range(day + 1, day + 5) if _weekday(each) < _SATURDAY and each not in names), None
+        )
+        if after is not None and _weekday(day) < _SATURDAY:
             special[days == after] = _code(kinds, "after a holiday/any")
     return special, kinds
+
+
+def _weekday(day: int) -> int:
+    return (day + _WEEKDAY_OF_EPOCH) % 7
 
 
 def _code(kinds: list[str], kind: str) -> int:
@@ -182,7 +188,7 @@ def _code(kinds: list[str], kind: str) -> int:
 
 def _days_of_month(days: NDArray[np.int64]) -> NDArray[np.int64]:
     as_days = days.astype("datetime64[D]")
-    return (as_days - as_days.astype("datetime64[M]")).astype(np.int64) + 1
+    return np.asarray((as_days - as_days.astype("datetime64[M]")).astype(np.int64) + 1)
 
 
 @lru_cache(maxsize=512)

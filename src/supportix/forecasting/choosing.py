@@ -1,11 +1,12 @@
 """Which model a department gets: champion and challengers by their errors over the department's own latest weeks.
 
-Rolling origin over the window before the end of the series; the lowest CRPS wins, but the default ensemble is kept where
-the winner isn't better by a hundredth, and the seasonal naive forecast takes over where nothing beats it.
+Rolling origin over the window before the end of the series; the lowest CRPS wins, but the default ensemble is kept
+where the winner isn't better by a hundredth, and the seasonal naive forecast takes over where nothing beats it.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -65,7 +66,7 @@ def choose(
     prior: Prior | None = None,
     window_days: int = WINDOW_DAYS,
 ) -> Choice:
-    """By the series' own past alone. Takes up to a minute: every candidate is fitted once for each day of the window."""
+    """By the series' own past alone. Takes about a minute: every candidate is fitted for each day of the window."""
     hourly = series.hourly()
     days = len(hourly) // A_DAY
     window = min(window_days, days // 2, days - _LEAST_HISTORY_DAYS)
@@ -119,8 +120,8 @@ def chosen(rolled: Rolled, series: Series, begin: int, hours_a_day: int) -> Choi
 
 def _preferred(best: Mixture, scores: Mapping[str, Scores]) -> tuple[Mixture, str]:
     floor = scores[FLOOR].crps if FLOOR in scores else None
-    if floor is not None and scores[best.name].crps >= floor:
-        return Mixture((FLOOR,)), "nothing was better than the same hour a week before"
+    if floor is not None and scores[best.name].crps >= _CLEARLY * floor:
+        return Mixture((FLOOR,)), "nothing was clearly better than the same hour a week before"
     winner = best
     if DEFAULT.name in scores and scores[best.name].crps > _CLEARLY * scores[DEFAULT.name].crps:
         winner = DEFAULT
@@ -144,7 +145,7 @@ def _scores(rolled: Rolled, mixture: Mixture, hours_a_day: int, scale: float | N
 def _errors_by_horizon(rolled: Rolled, mixture: Mixture) -> tuple[Errors, ...]:
     """As measured on the paths; where nothing could be, as for the horizon before."""
     path, found = rolled.path_of(mixture), [errors_of(rolled.actual, rolled.mean_of(mixture))]
-    for nearer, farthest in zip(BUCKETS, BUCKETS[1:], strict=False):
+    for nearer, farthest in pairwise(BUCKETS):
         actual, means = rolled.path_actual[:, nearer:farthest], path[:, nearer:farthest]
         known = ~np.isnan(actual)
         found.append(errors_of(actual[known], means[known]) if known.any() else found[-1])

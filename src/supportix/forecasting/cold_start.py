@@ -1,4 +1,4 @@
-"""A department on its first days: supposed to be like those that are similar to it, until its own history tells more."""
+"""A department on its first days: supposed to be like similar ones, until its own history tells more."""
 
 from collections.abc import Iterable
 

@@ -1,12 +1,16 @@
 """Candidates fitted on the same levels, kept together: whichever fails is left out, and its reason is kept."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
 
 from supportix.forecasting.candidates import CANDIDATES, Fitted
+from supportix.forecasting.cores import one_core
 from supportix.forecasting.levels import Levels
+from supportix.forecasting.statistical import Prepared
 from supportix.forecasting.usual import Array
 
 FAILURES = (ArithmeticError, ValueError, RuntimeError, LookupError, TypeError)
@@ -17,18 +21,27 @@ Answer = TypeVar("Answer")
 class Members:
     """Numbers that aren't finite count as a failure. `left_out` tells who failed, and how.
 
-    `otherwise`: who is fitted instead once nobody is left.
+    `otherwise`: who is fitted instead once nobody is left. `ready`: paths of roots of those that are fitted elsewhere.
     """
 
-    def __init__(self, levels: Levels, names: Iterable[str], seed: int, otherwise: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        levels: Levels,
+        names: Iterable[str],
+        seed: int,
+        otherwise: Iterable[str] = (),
+        ready: Mapping[str, Array] = MappingProxyType({}),
+    ) -> None:
+        names = tuple(names)
         self._levels, self._seed, self._otherwise = levels, seed, tuple(otherwise)
         self._models: dict[str, Fitted] = {}
         self.left_out: dict[str, str] = {}
-        self._fit(names)
+        self._models |= {name: Prepared(levels, ready[name]) for name in names if name in ready}
+        self._fit(name for name in names if name not in ready)
 
     def _fit(self, names: Iterable[str]) -> None:
         for name in names:
-            model = self._attempt(name, lambda name=name: CANDIDATES[name].fit(self._levels, self._seed))
+            model = self._attempt(name, partial(CANDIDATES[name].fit, self._levels, self._seed))
             if model is not None:
                 self._models[name] = model
 
@@ -38,7 +51,7 @@ class Members:
 
     def observe(self, count: float) -> None:
         for name, model in tuple(self._models.items()):
-            self._attempt(name, lambda model=model: model.observe(count))
+            self._attempt(name, partial(model.observe, count))
 
     def means(self, horizon: int) -> dict[str, Array]:
         return self._answers(lambda model: model.mean(horizon))
@@ -57,7 +70,7 @@ class Members:
     def _asked(self, ask: Callable[[Fitted], Array]) -> dict[str, Array]:
         found = {}
         for name, model in tuple(self._models.items()):
-            answer = self._attempt(name, lambda model=model: _finite(ask(model)))
+            answer = self._attempt(name, partial(_finite, ask, model))
             if answer is not None:
                 found[name] = answer
         return found
@@ -65,7 +78,7 @@ class Members:
     def _attempt(self, name: str, work: Callable[[], Answer]) -> Answer | None:
         """Underflow to zero is fine."""
         try:
-            with np.errstate(divide="raise", invalid="raise", over="raise"):
+            with one_core(), np.errstate(divide="raise", invalid="raise", over="raise"):
                 return work()
         except FAILURES as error:
             self.left_out[name] = f"it failed: {type(error).__name__}: {error}"
@@ -73,7 +86,8 @@ class Members:
             return None
 
 
-def _finite(means: Array) -> Array:
+def _finite(ask: Callable[[Fitted], Array], model: Fitted) -> Array:
+    means = ask(model)
     if not np.isfinite(means).all():
         raise FloatingPointError("a mean isn't a number")
     return means

@@ -29,7 +29,7 @@ def unheard(_done: int, _total: int) -> None:
 
 
 class Rolled(msgspec.Struct, frozen=True, eq=False):
-    """Means by candidate at the same places: the next hour, and paths from different hours (rows) of hours ahead (columns).
+    """Means by candidate at the same places: of the next hour, and paths from some of the hours, two weeks each.
 
     left_out: why a candidate has no means here. Where `path_actual` is NaN, nothing is known to score against.
     """

@@ -15,6 +15,7 @@ from supportix.forecasting.evaluation import levels_of
 from supportix.forecasting.levels import AHEAD, Levels
 from supportix.forecasting.quarters import Quarters
 from supportix.forecasting.record import Record
+from supportix.forecasting.robust import cannot_be_silent
 from supportix.forecasting.running_hour import RunningHour, running_hour
 from supportix.forecasting.series import Counts, Series
 from supportix.forecasting.usual import Array, Prior
@@ -22,8 +23,6 @@ from supportix.forecasting.usual import Array, Prior
 QUANTILES = ("0.025", "0.1", "0.25", "0.5", "0.75", "0.9", "0.975")
 """The median, and the bounds of the 50, 80 and 95 % intervals."""
 _LEVELS = tuple(float(each) for each in QUANTILES)
-_IMPOSSIBLE = 1e-6
-"""Where nothing came though the chance of that is below this, the record is out, not the traffic."""
 
 
 class Forecast(msgspec.Struct, frozen=True):
@@ -55,6 +54,8 @@ class Forecaster:
         self._levels, self._members, self._choice, self._record = levels, members, choice, record
         self._quarters, self._unsure, self._blank = quarters, unsure, blank
         self._running: list[float] = []
+        self._silent: list[tuple[int, float]] = []
+        """The latest hours in which nothing came, and what was expected."""
         self._means: Array | None = None
 
     @classmethod
@@ -67,13 +68,18 @@ class Forecaster:
         seed: int = 0,
         prior: Prior | None = None,
         record: Record | None = None,
+        ready: Mapping[str, Array] | None = None,
     ) -> "Forecaster":
-        """On all that is known. `record`: of the forecaster before, so that what it learned of its errors goes on."""
+        """On all that is known.
+
+        `record`: of the forecaster before, so that what it learned of its errors goes on. `ready`: paths of roots that
+        were forecast elsewhere, by candidate, instead of a fit here.
+        """
         hourly = series.hourly()
         levels = levels_of(hourly, calendar, prior)
         prior = prior or Prior()
         unsure = _unsure(levels, prior)
-        members = Members(levels, choice.mixture.members, seed, otherwise=COLD.members)
+        members = Members(levels, choice.mixture.members, seed, otherwise=COLD.members, ready=ready or {})
         levels.trim()
         quarters = Quarters(series, calendar) if series.step != HOUR else None
         record = record or Record(levels.day, choice.record)
@@ -98,7 +104,7 @@ class Forecaster:
         return msgspec.structs.replace(self._choice, record=self._record.pairs, left_out=left_out)
 
     def observe(self, counts: Counts | Sequence[float]) -> None:
-        """What came in the steps since, in their order. Nothing is fitted again. At most three days go between two fits."""
+        """What came in the steps since, in their order. Nothing is fitted again; at most three days go between fits."""
         for count in counts:
             self._running.append(float(count))
             if len(self._running) == self._steps_an_hour:
@@ -146,20 +152,22 @@ class Forecaster:
         return 1 if self._quarters is None else self._quarters.an_hour
 
     def _observe_hour(self, count: float) -> None:
-        mean = float(self._raw(1)[0])
-        place = self._levels.known
+        mean, place = float(self._raw(1)[0]), self._levels.known
         used = bool(self._levels.used[place])
-        trusted = count > 0 or self._silence(mean) > _IMPOSSIBLE
-        self._levels.observe(count, trusted)
+        self._levels.observe(count)
         self._members.observe(count)
-        if used and trusted:
-            self._record.add(mean, count)
         self._means = None
+        if used:
+            self._record.add(mean, count)
+            self._silent = [] if count > 0 else [*self._silent, (place, mean)]
+            self._distrust_silence()
 
-    def _silence(self, mean: float) -> float:
-        """The chance that nothing comes where this much was expected."""
-        dispersion = self._errors(1)[0].dispersion
-        return float((1 + dispersion * mean) ** (-1 / dispersion))
+    def _distrust_silence(self) -> None:
+        """Where it's next to impossible that nothing came, the record is out, not the traffic: it goes on as usual."""
+        if cannot_be_silent(sum(mean for _, mean in self._silent)):
+            places = [place for place, _ in self._silent]
+            self._record.drop(int(self._levels.used[places].sum()))
+            self._levels.distrust(places)
 
     def _raw(self, hours: int) -> Array:
         if self._blank and not self._levels.counts[: self._levels.known].any():

@@ -1,9 +1,11 @@
 """What is expected of each hour, and how the latest hours compare with that: what all regressions look at.
 
-A profile, the weighted mean of the same local hour of the week over the weeks before, times the factor of a special day;
-the ratios of what came to that over the latest hours and days; and the same hour of the day and the week before. Whatever
-belongs to an hour is reckoned from hours before it alone; beyond the last known hour, from the means forecast so far.
+A profile, the weighted mean of the same local hour of the week over the weeks before, times the factor of a special
+day; the ratios of what came to that over the latest hours and days; and the same hour of the day and the week before.
+Whatever belongs to an hour is reckoned from hours before it alone; beyond the last known hour, from the means so far.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -71,6 +73,11 @@ class Levels:
         self.profile.observe(place, count, learned=usual)
         self._sum_up()
 
+    def distrust(self, places: Sequence[int]) -> None:
+        """What came in these hours isn't so. The profile keeps it until the next fit, where it weighs little."""
+        self.used[list(places)] = False
+        self._sum_up()
+
     def suppose(self, place: int, mean: float) -> None:
         """Reckon on from here as if this mean had come, until the hour is observed."""
         self.counts[place] = mean
@@ -124,7 +131,7 @@ class Levels:
         self._due = np.concatenate([[0.0], np.cumsum(self.expected(used))])
 
     def _same_hour(self, days: int, tries: int) -> Places:
-        """Where the same local hour was so many days before; where it wasn't used, once more before that. -1: nowhere."""
+        """Where the same local hour was so many days before; where it wasn't used, as long before that. -1: nowhere."""
         local, places = self.slots.local_step, np.arange(self.room)
         found = np.full(self.room, -1)
         for more in range(1, tries + 1):

@@ -17,10 +17,11 @@ class Quarters:
     def __init__(self, series: Series, calendar: Calendar) -> None:
         self.an_hour = HOUR // series.step
         ahead = (series.begin - floored(series.begin, HOUR)) // series.step
-        first = max(0, len(series) - _HOURS * self.an_hour)
-        there = slice(first, None)
-        known = slots(calendar, series.begin + first * series.step, series.step, len(series) - first)
-        quarter = (np.arange(first, len(series)) + ahead) % self.an_hour
+        whole = max(0, len(series) - (len(series) + ahead) % self.an_hour)
+        first = max(0, whole - _HOURS * self.an_hour)
+        there = slice(first, whole)
+        known = slots(calendar, series.begin + first * series.step, series.step, whole - first)
+        quarter = (np.arange(first, whole) + ahead) % self.an_hour
         counts = np.where(series.open[there] & series.trusted[there], series.counts[there], 0.0)
         came = np.zeros((168, self.an_hour))
         np.add.at(came, (known.hour_of_week, quarter), counts)

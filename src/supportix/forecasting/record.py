@@ -1,4 +1,4 @@
-"""The forecasts of the next hour that were issued, and what came: whence bias is corrected and intervals are widened."""
+"""Forecasts of the next hour that were issued, and what came: whence bias is corrected and intervals are widened."""
 
 from collections.abc import Iterable
 
@@ -32,6 +32,10 @@ class Record:
     def add(self, mean: float, actual: float) -> None:
         self._pairs.append((mean, actual))
         del self._pairs[: -_DAYS_OF_ERRORS * self._day]
+
+    def drop(self, latest: int) -> None:
+        """What came in the latest hours turned out not to be so."""
+        del self._pairs[len(self._pairs) - latest :]
 
     def correction(self) -> float:
         """By what means are to be multiplied, from what the latest two weeks ran too high or too low."""

@@ -25,9 +25,12 @@ _FOUR_HOURS = 4
 
 
 def learned_from(levels: Levels) -> Places:
-    """Open hours with a trusted record that have something before them to look at."""
+    """Open hours with a trusted record that have something before them to look at. ValueError: there are none."""
     places = np.arange(min(_FIRST_WEEK, levels.known // 3), levels.known)
-    return places[levels.used[places]]
+    places = places[levels.used[places]]
+    if not len(places):
+        raise ValueError("there is no hour to learn from")
+    return places
 
 
 class PoissonGlm:

@@ -42,11 +42,13 @@ def cleaned(series: Series, calendar: Calendar) -> Cleaned:
         return Cleaned(series, np.ones(len(series), dtype=np.bool_), ())
     expected = _expected(series.counts, used, known.hour_of_week)
     outage = _silences(series.counts, used, expected)
+    begun = np.cumsum(series.counts) > 0
     spike = _spikes(series.counts, used & ~outage, expected)
     trusted = series.trusted & ~outage & ~spike
     odd = _odd_days(series.counts, series.open & trusted, expected, known)
     findings = [
-        *_told(series, "outage", outage, _begins(outage)),
+        *_told(series, "not_begun", outage & ~begun, _begins(outage & ~begun)),
+        *_told(series, "outage", outage & begun, _begins(outage & begun)),
         *_told(series, "spike", spike, np.flatnonzero(spike)),
         *_told(series, "unusual_day", odd, _begins(odd)),
     ]
@@ -69,7 +71,7 @@ def _expected(counts: Array, used: Flags, keys: Places) -> Array:
     places = np.arange(len(counts))
     first, last = np.maximum(places - _AROUND, 0), np.minimum(places + _AROUND, len(counts))
     around = due[last] - due[first]
-    return usual * np.divide(came[last] - came[first], around, out=np.zeros(len(counts)), where=around > 0)
+    return np.asarray(usual * np.divide(came[last] - came[first], around, out=np.zeros(len(counts)), where=around > 0))
 
 
 def _middle_mean(values: Array) -> float:
@@ -86,9 +88,14 @@ def _silences(counts: Array, used: Flags, expected: Array) -> Flags:
     edges = np.flatnonzero(np.diff(np.concatenate([[False], silent, [False]]).astype(np.int8)))
     for begin, end in zip(edges[::2], edges[1::2], strict=True):
         run = places[begin:end]
-        if (1 + _DAILY_SPREAD * float(expected[run].sum())) ** (-1 / _DAILY_SPREAD) < _IMPOSSIBLE:
+        if cannot_be_silent(float(expected[run].sum())):
             found[run] = True
     return found
+
+
+def cannot_be_silent(expected: float) -> bool:
+    """Whether it's next to impossible that nothing comes where so much was expected."""
+    return bool((1 + _DAILY_SPREAD * expected) ** (-1 / _DAILY_SPREAD) < _IMPOSSIBLE)
 
 
 def _spikes(counts: Array, used: Flags, expected: Array) -> Flags:
@@ -118,8 +125,9 @@ def _jump(counts: Array, used: Flags, known: Slots) -> tuple[int, float] | None:
     enough = np.flatnonzero(due >= 1)
     if len(enough) < _DAYS_BEFORE + _DAYS_AFTER:
         return None
-    came, due = came[enough], due[enough]
-    sums, dues = np.cumsum(came), np.cumsum(due)
+    came, due = np.asarray(came[enough], dtype=np.float64), np.asarray(due[enough], dtype=np.float64)
+    sums: Array = np.cumsum(came)
+    dues: Array = np.cumsum(due)
     splits = np.arange(_DAYS_BEFORE, len(came) - _DAYS_AFTER + 1)
     before, after = sums[splits - 1] / dues[splits - 1], (sums[-1] - sums[splits - 1]) / (dues[-1] - dues[splits - 1])
     gain = _likely(sums[splits - 1], before) + _likely(sums[-1] - sums[splits - 1], after)

@@ -72,11 +72,13 @@ class Series(msgspec.Struct, frozen=True, eq=False):
         ahead = (self.begin - floored(self.begin, HOUR)) // self.step
         per = HOUR // self.step
         whole = (len(self) + ahead) // per
-        padded = [
-            np.concatenate([np.zeros(ahead, each.dtype), each])[: whole * per].reshape(whole, per)
-            for each in (self.counts, self.open, ~self.trusted)
-        ]
-        return Series(floored(self.begin, HOUR), HOUR, padded[0].sum(1), padded[1].any(1), ~padded[2].any(1))
+        padding = ((ahead, 0),)
+        counts, is_open, wrong = (
+            np.pad(each, padding)[: whole * per].reshape(whole, per) for each in (self.counts, self.open, ~self.trusted)
+        )
+        opened = np.asarray(is_open.any(axis=1), dtype=np.bool_)
+        trusted = np.asarray(~wrong.any(axis=1), dtype=np.bool_)
+        return Series(floored(self.begin, HOUR), HOUR, counts.sum(axis=1), opened, trusted)
 
 
 def floored(at: datetime, step: timedelta) -> datetime:
@@ -90,7 +92,7 @@ def floored(at: datetime, step: timedelta) -> datetime:
 def series_of(
     rows: Iterable[tuple[datetime, float]], *, step: timedelta, until: datetime, calendar: Calendar
 ) -> tuple[Series, tuple[Finding, ...]]:
-    """Rows of (moment, count) as a series that ends before the step in which `until` lies, and what was wrong with them.
+    """Rows of (moment, count) as a series that ends before the step in which `until` lies, and what was wrong in them.
 
     Refused: SeriesInvalid for another step than 15 minutes or an hour, moments without a zone, or a span of many years.
     """

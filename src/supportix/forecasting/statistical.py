@@ -5,6 +5,7 @@ nearly constant (Anscombe 1948): sqrt(count + 3/8). Hours without a trusted reco
 package takes seconds to import, so it is imported where something is fitted and nowhere else.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ _WEEKS = 8
 _ANSCOMBE = 3 / 8
 _DECOMPOSING = {"trend_jump": 24, "low_pass_jump": 24}
 """Without them a decomposition takes ten times as long, for the same accuracy."""
+_VARIANCE_OF_POISSON_ROOTS = 1 / 4
 _TINY_SMOOTHING = 0.1
 Model = Any
 """A model of statsforecast, which has no types."""
@@ -26,11 +28,10 @@ class _Statistical:
 
     name: str
 
-    def __init__(self, levels: Levels) -> None:
+    def __init__(self, levels: Levels, seed: int = 0) -> None:
+        del seed  # There is no chance in it.
         self._levels = levels
-        self._week = int(np.unique(levels.slots.hour_of_week[levels.regular]).size)
-        places = np.flatnonzero(levels.regular[: levels.known])
-        self._roots = _roots(_filled(levels, places))[-_WEEKS * self._week :]
+        self._roots, self._day, self._week = roots_of(levels)
         self._ahead: Array | None = None
         self._variance = self._fit()
 
@@ -72,20 +73,20 @@ class _Decomposed(_Statistical):
     """Seasons of a day and a week as they were at the fit; what is left after them is forecast by another model."""
 
     def _fit(self) -> float:
-        from statsforecast.models import MSTL
-
-        seasons = [self._levels.day, self._week] if self._week > self._levels.day else [self._week]
-        model = MSTL(seasons, self._rest(), stl_kwargs=_DECOMPOSING)
+        seasons = _seasons(self._day, self._week)
+        model = self._make(self._day, self._week)
         model.fit(self._roots)
         parts = model.model_
         seasonal = parts[[each for each in parts.columns if each.startswith("seasonal")]].to_numpy()
         self._seasonal = seasonal.sum(axis=1)
-        self._next_week = sum(_continued(seasonal[:, k], season, self._week) for k, season in enumerate(seasons))
+        ahead = [_continued(seasonal[:, place], season, self._week) for place, season in enumerate(seasons)]
+        self._next_week: Array = np.sum(ahead, axis=0)
         self._model = model.trend_forecaster
         fitted = np.asarray(self._model.predict_in_sample()["fitted"])
         return float(np.nanvar(self._roots - self._seasonal - fitted))
 
-    def _rest(self) -> Model:
+    @staticmethod
+    def _make(day: int, week: int) -> Model:
         raise NotImplementedError
 
     def _forward(self, steps: int) -> Array:
@@ -98,45 +99,57 @@ class _Decomposed(_Statistical):
 class MstlArima(_Decomposed):
     name = "mstl_arima"
 
-    def __init__(self, levels: Levels, seed: int = 0) -> None:
-        del seed
-        super().__init__(levels)
+    @staticmethod
+    def _make(day: int, week: int) -> Model:
+        from statsforecast.models import MSTL, AutoARIMA
 
-    def _rest(self) -> Model:
-        from statsforecast.models import AutoARIMA
-
-        return AutoARIMA()
+        return MSTL(_seasons(day, week), AutoARIMA(), stl_kwargs=_DECOMPOSING)
 
 
 class MstlEts(_Decomposed):
     name = "mstl_ets"
 
-    def __init__(self, levels: Levels, seed: int = 0) -> None:
-        del seed
-        super().__init__(levels)
+    @staticmethod
+    def _make(day: int, week: int) -> Model:
+        from statsforecast.models import MSTL, AutoETS
 
-    def _rest(self) -> Model:
-        from statsforecast.models import AutoETS
-
-        return AutoETS(model="ZZN")
+        return MSTL(_seasons(day, week), AutoETS(model="ZZN"), stl_kwargs=_DECOMPOSING)
 
 
 class Theta(_Statistical):
     name = "auto_theta"
 
-    def __init__(self, levels: Levels, seed: int = 0) -> None:
-        del seed
-        super().__init__(levels)
-
-    def _fit(self) -> float:
+    @staticmethod
+    def _make(day: int, _week: int) -> Model:
         from statsforecast.models import AutoTheta
 
-        self._model = AutoTheta(season_length=self._levels.day)
+        return AutoTheta(season_length=day)
+
+    def _fit(self) -> float:
+        self._model = self._make(self._day, self._week)
         self._model.fit(self._roots)
         return float(np.nanvar(self._roots - np.asarray(self._model.predict_in_sample()["fitted"])))
 
     def _forward(self, steps: int) -> Array:
         return np.asarray(self._model.forward(y=self._roots, h=steps)["mean"])
+
+
+class Prepared(_Statistical):
+    """A path of roots that was forecast elsewhere: hours that come to be known don't move it."""
+
+    name = "prepared"
+
+    def __init__(self, levels: Levels, path: Array) -> None:
+        self._path = path
+        super().__init__(levels)
+        self._fitted_until = len(self._roots)
+
+    def _fit(self) -> float:
+        return _VARIANCE_OF_POISSON_ROOTS
+
+    def _forward(self, steps: int) -> Array:
+        passed = len(self._roots) - self._fitted_until
+        return self._path[passed : passed + steps]
 
 
 class _Intermittent:
@@ -149,6 +162,7 @@ class _Intermittent:
         self._rate: float | None = self._rate_now()
 
     def observe(self, count: float) -> None:
+        del count  # The levels have it.
         self._rate = None
 
     def mean(self, horizon: int) -> Array:
@@ -173,6 +187,7 @@ class Croston(_Intermittent):
     name = "croston"
 
     def __init__(self, levels: Levels, seed: int = 0) -> None:
+        del seed
         from statsforecast.models import CrostonSBA
 
         super().__init__(levels, CrostonSBA())
@@ -184,6 +199,7 @@ class Tsb(_Intermittent):
     name = "tsb"
 
     def __init__(self, levels: Levels, seed: int = 0) -> None:
+        del seed
         from statsforecast.models import TSB
 
         super().__init__(levels, TSB(_TINY_SMOOTHING, _TINY_SMOOTHING))
@@ -195,9 +211,25 @@ class Adida(_Intermittent):
     name = "adida"
 
     def __init__(self, levels: Levels, seed: int = 0) -> None:
+        del seed
         from statsforecast.models import ADIDA
 
         super().__init__(levels, ADIDA())
+
+
+DISTRIBUTED: Mapping[str, Callable[[int, int], Model]] = {each.name: each._make for each in (MstlArima, MstlEts, Theta)}
+"""What statsforecast's own distributed backend can fit, by the seasons of a day and a week."""
+
+
+def roots_of(levels: Levels) -> tuple[Array, int, int]:
+    """The roots that models are fitted on, and how many of them are a day and a week."""
+    week = int(np.unique(levels.slots.hour_of_week[levels.regular]).size)
+    places = np.flatnonzero(levels.regular[: levels.known])
+    return _roots(_filled(levels, places))[-_WEEKS * week :], levels.day, week
+
+
+def _seasons(day: int, week: int) -> list[int]:
+    return [day, week] if week > day else [week]
 
 
 def _continued(seasonal: Array, season: int, length: int) -> Array:

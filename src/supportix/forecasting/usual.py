@@ -1,4 +1,4 @@
-"""What is usual: the weekly profile of a department, and what special days make of it. Learned causally, hour by hour."""
+"""What is usual: the weekly profile of a department, and what special days make of it. Learned hour by hour."""
 
 import numpy as np
 from numpy.typing import NDArray
