@@ -1,6 +1,6 @@
 """How well traffic is forecast, hour by hour, on real series, and what it costs.
 
-    python benchmarks/forecast.py [--json] [--refit]
+    python benchmarks/forecast.py [--json] [--refit] [--small]
 
 Rolling origin over the last four weeks of each series: every day everything is fitted again on what was known at
 0:00, and each hour is forecast, scored and then observed. Nothing is picked by the weeks that are scored: which model a
@@ -13,7 +13,7 @@ constants for all departments, found on earlier weeks of these and other series.
 models on the latest eight weeks of clock hours, with its own quantiles, the best of them for each series), and with its
 models as this package uses them. The floor is the error of someone who knows the rate, were counts Poisson.
 With --refit, 200 departments with two years of hours are fitted again in two processes.
-Where the real series aren't at hand, generated ones stand in.
+Where the real series aren't at hand, generated ones stand in; with --small, a short one does.
 """
 
 import csv
@@ -48,22 +48,23 @@ from supportix.forecasting.usual import Array, Places
 
 DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 DAY = 24
-TEST_DAYS = 28
 BANK_OPEN = Calendar(opening=tuple(Shift(day, 7 * 60, 21 * 60) for day in range(5)))
 Figures = dict[str, float]
 Row = tuple[datetime, float]
 
 
 class Task(msgspec.Struct, frozen=True, eq=False):
+    """`test_days` are scored; each choice looks at the `window_days` before it."""
+
     name: str
     series: Series
     calendar: Calendar
+    test_days: int = 28
+    window_days: int = WINDOW_DAYS
 
 
 def main() -> None:
-    tasks = list(real_tasks() if DATA.is_dir() else generated_tasks())
-    if not DATA.is_dir():
-        print("the real series aren't at hand: these figures are of generated ones")
+    tasks = list(chosen_tasks())
     figures: Figures = {}
     with ProcessPoolExecutor(min(2, os.cpu_count() or 1), mp_context=get_context("spawn")) as pool:
         for task, found in zip(tasks, pool.map(measured, tasks), strict=True):
@@ -84,11 +85,21 @@ def main() -> None:
         print(json.dumps({name: round(value, 5) for name, value in figures.items()}))
 
 
+def chosen_tasks() -> Iterator[Task]:
+    if "--small" in sys.argv:
+        yield Task("short", generated(3, days=30), Calendar(), test_days=2, window_days=4)
+    elif DATA.is_dir():
+        yield from real_tasks()
+    else:
+        print("the real series aren't at hand: these figures are of generated ones")
+        yield from generated_tasks()
+
+
 def measured(task: Task) -> Figures:
     """Every candidate over eight weeks, so that choices before and between the last four are made on what was known."""
     series, calendar = task.series, task.calendar
-    begin, end = len(series) - TEST_DAYS * DAY, len(series)
-    rolled = roll(series, calendar, begin - WINDOW_DAYS * DAY, end)
+    begin, end = len(series) - task.test_days * DAY, len(series)
+    rolled = roll(series, calendar, begin - task.window_days * DAY, end)
     hours_a_day = levels_of(series.until(begin), calendar).day
     scale = seasonal_scale(series.counts[:begin], (series.open & series.trusted)[:begin])
     found, own = issued_by_choice(task, rolled, begin, end, hours_a_day, scale)
@@ -113,8 +124,9 @@ def issued_by_choice(
     record: Record | None = None
     for day in range(begin, end, DAY):
         if choice is None or (day - begin) % (7 * DAY) == 0:
-            trailing = rolled.between(day - WINDOW_DAYS * DAY, day)
-            choice, record = chosen(trailing, task.series.until(day), day - WINDOW_DAYS * DAY, hours_a_day), None
+            window = day - task.window_days * DAY
+            choice = chosen(rolled.between(window, day), task.series.until(day), window, hours_a_day)
+            record = None
             print(
                 f"  {task.name}, {(task.series.begin + day * HOUR):%d %b}: {choice.mixture.name}: {choice.reason}",
                 flush=True,

@@ -13,9 +13,9 @@ from supportix.forecasting.calendar import ALWAYS_OPEN, HOUR, QUARTER, Calendar
 from supportix.forecasting.candidates import CANDIDATES, DEFAULT, Mixture
 from supportix.forecasting.choosing import Choice, choose, cold_choice
 from supportix.forecasting.evaluation import roll
-from supportix.forecasting.forecaster import Forecaster
+from supportix.forecasting.forecaster import FitTooOld, Forecaster, HorizonInvalid
 from supportix.forecasting.scoring import wape
-from supportix.forecasting.series import Series, series_of
+from supportix.forecasting.series import Series, SeriesInvalid, series_of
 
 CHEAP = ("seasonal_naive", "hour_of_week", "gamma_level", "poisson_glm", "boosting")
 CHOSEN = Choice(mixture=DEFAULT, reason="for the test", confidence="normal", history_hours=0)
@@ -178,6 +178,24 @@ def test_one_day_longer_or_shorter_by_a_change_of_clocks_is_forecast_by_local_ho
     assert np.flatnonzero(told.mean).tolist() == [*range(8, 16), *range(32, 40)]
     assert (told.mean[8], told.mean[32]) == pytest.approx((80, 80), rel=0.15)
     assert told.mean[9] == pytest.approx(20, rel=0.15)
+
+
+def test_what_cannot_be_answered_is_refused() -> None:
+    forecaster = fitted(series(counts(30)))
+    for horizon in (0, 14 * DAY + 1):
+        with pytest.raises(HorizonInvalid, match="1 to 336"):
+            forecaster.forecast(horizon)
+    for count in (-1.0, float("nan")):
+        with pytest.raises(SeriesInvalid, match="a count was expected"):
+            forecaster.observe([count])
+
+
+def test_a_fit_lasts_for_most_of_a_week_and_then_has_to_be_made_anew() -> None:
+    forecaster = fitted(series(counts(30)))
+    forecaster.observe(counts(6))
+    assert len(forecaster.forecast(14 * DAY).mean) == 14 * DAY
+    with pytest.raises(FitTooOld):
+        forecaster.observe(counts(2))
 
 
 def test_a_forecaster_and_a_choice_survive_being_stored() -> None:

@@ -19,6 +19,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
         ("append", ["--seconds", "0.3", "--rounds", "1"], "append.vs_stock"),
         ("rebuild", ["--events", "3000", "--no-growth"], "live.vs_stock"),
         ("commands", ["--seconds", "2", "--rate", "50"], "commands.per_s"),
+        ("forecast", ["--small"], "short.wape"),
     ],
 )
 def test_a_benchmark_measures_all_that_it_says(name, options, figure):

@@ -6,18 +6,19 @@ from datetime import datetime, timedelta
 import msgspec
 import numpy as np
 
+from supportix.domain.errors import Conflict, InvalidInput
 from supportix.forecasting.calendar import HOUR, Calendar
 from supportix.forecasting.candidates import Mixture
 from supportix.forecasting.choosing import BUCKETS, COLD, Choice
 from supportix.forecasting.distribution import UNKNOWN_DISPERSION, Errors, Predictive
 from supportix.forecasting.ensemble import Members
 from supportix.forecasting.evaluation import levels_of
-from supportix.forecasting.levels import AHEAD, Levels
+from supportix.forecasting.levels import AHEAD, MARGIN, Levels
 from supportix.forecasting.posterior import RunningHour, running_hour
 from supportix.forecasting.quarters import Quarters
 from supportix.forecasting.record import Record
 from supportix.forecasting.robust import cannot_be_silent
-from supportix.forecasting.series import Counts, Series
+from supportix.forecasting.series import Counts, Series, SeriesInvalid, why_no_count
 from supportix.forecasting.usual import Array, Prior
 
 QUANTILES = ("0.025", "0.1", "0.25", "0.5", "0.75", "0.9", "0.975")
@@ -35,6 +36,14 @@ class Forecast(msgspec.Struct, frozen=True):
     model: str
     confidence: str
     reason: str
+
+
+class HorizonInvalid(InvalidInput):
+    """Nothing can be forecast that far ahead."""
+
+
+class FitTooOld(Conflict):
+    """The models have to be fitted again."""
 
 
 class Forecaster:
@@ -113,17 +122,26 @@ class Forecaster:
         return float(np.clip(np.log2(max(after, 1e-9) / expected[1]), 0.0, 1.0))
 
     def observe(self, counts: Counts | Sequence[float]) -> None:
-        """What came in the steps since, in their order. Nothing is fitted again; at most three days go between fits."""
+        """What came in the steps since, in their order. Nothing is fitted again.
+
+        Refused: SeriesInvalid for what is no count; FitTooOld where a week has been observed since the fit.
+        """
         for count in counts:
+            if reason := why_no_count(float(count)):
+                raise SeriesInvalid(f"{count} was given ({reason}); a count was expected")
+            if self._levels.is_full:
+                raise FitTooOld(f"the fit was at most {MARGIN} hours old when it was to be fitted again")
             self._running.append(float(count))
             if len(self._running) == self._steps_an_hour:
                 self._observe_hour(sum(self._running))
                 self._running.clear()
 
     def forecast(self, horizon: int) -> Forecast:
-        """So many steps from now on; at most 14 days."""
+        """So many steps from now on, up to 14 days. Refused: HorizonInvalid."""
         per, passed = self._steps_an_hour, len(self._running)
-        most = min(horizon + passed, AHEAD * per)
+        if not 1 <= horizon <= AHEAD * per:
+            raise HorizonInvalid(f"{horizon} steps were asked for; 1 to {AHEAD * per} were expected")
+        most = horizon + passed
         hours = -(-most // per)
         means, errors = np.array(self._ahead(hours)), self._errors(hours)
         if self._quarters is None:
@@ -211,7 +229,7 @@ class Forecaster:
         for farthest, errors in zip(BUCKETS, stored, strict=True):
             wider = errors if errors.dispersion >= live.dispersion else live
             found += [live if farthest == 1 else wider] * (farthest - len(found))
-        return found[:hours]
+        return [*found, found[-1]][:hours]
 
     def _told(self, begin: datetime, step: timedelta, means: Array, quantiles: Array) -> Forecast:
         return Forecast(

@@ -15,7 +15,7 @@ from supportix.forecasting.usual import Array, Flags, Places, Prior, Profile, sp
 
 AHEAD = 24 * 14
 """The longest horizon, in hours."""
-_MARGIN = 72
+MARGIN = 24 * 7
 """Hours that may be observed after a fit before a new one is due."""
 _KEPT = 24 * 7 * 5
 """Hours that are kept after a fit: four weeks are looked back on, at most."""
@@ -36,7 +36,7 @@ class Levels:
     ) -> None:
         """`usual`: False on hours that the profile doesn't learn from."""
         self.begin, self.known = series.begin, len(series)
-        self.room = self.known + AHEAD + _MARGIN
+        self.room = self.known + AHEAD + MARGIN
         self.slots = slots(calendar, series.begin, HOUR, self.room)
         self.counts = np.zeros(self.room)
         self.counts[: self.known] = series.counts
@@ -59,6 +59,11 @@ class Levels:
     @property
     def features(self) -> int:
         return 2 + len(self.windows) + len(self._lags)
+
+    @property
+    def is_full(self) -> bool:
+        """No more hours can be observed, as two weeks couldn't be forecast from there."""
+        return self.known + AHEAD + 1 >= self.room
 
     def expected(self, places: Places) -> Array:
         return self.profile.expected[places] * self._factors[places]

@@ -103,7 +103,7 @@ def series_of(
     last = None
     for at, count in rows:
         begin = floored(at, step)
-        reason = _refusal(count) or ("future" if begin >= end else None)
+        reason = why_no_count(count) or ("future" if begin >= end else None)
         if reason is not None:
             found.add(reason, f"{count} at {at.isoformat()}")
             bad.add(begin)
@@ -147,7 +147,8 @@ def _on_grid(
     return Series(begin, step, counts, known.open, trusted & ~known.outage)
 
 
-def _refusal(count: float) -> str | None:
+def why_no_count(count: float) -> str | None:
+    """None where it is one."""
     if not math.isfinite(count) or count > MOST_COUNT:
         return "not_a_number"
     return "negative" if count < 0 else None
