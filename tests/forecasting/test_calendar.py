@@ -4,9 +4,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
+from tests.forecasting.traffic import known_event
 
+from supportix.domain.calendar import CalendarInvalid, EventKind
 from supportix.domain.schedule import Shift
-from supportix.forecasting.calendar import HOUR, QUARTER, Calendar, CalendarInvalid, EventKind, KnownEvent, slots
+from supportix.forecasting.calendar import HOUR, QUARTER, Calendar, slots
 
 LISBON = "Europe/Lisbon"
 
@@ -40,8 +42,8 @@ def test_zones_off_the_hour_and_steps_that_are_open_by_part() -> None:
 
 def test_holidays_the_day_after_and_known_events_are_told_apart() -> None:
     begin = datetime(2024, 7, 3, tzinfo=UTC)
-    fair = KnownEvent("fair", EventKind.CAMPAIGN, begin + 72 * HOUR, begin + 75 * HOUR)
-    closed = KnownEvent("moving", EventKind.CLOSURE, begin + 80 * HOUR, begin + 82 * HOUR)
+    fair = known_event("fair", EventKind.CAMPAIGN, begin + 72 * HOUR, begin + 75 * HOUR)
+    closed = known_event("moving", EventKind.CLOSURE, begin + 80 * HOUR, begin + 82 * HOUR)
     found = slots(Calendar(country="US", events=(fair, closed)), begin, HOUR, 96)
     kinds = [found.kinds[code] for code in found.special]
     assert set(kinds[:24]) == {"normal/normal"}
@@ -68,7 +70,7 @@ def test_what_cannot_be_followed_is_refused(calendar: Calendar, says: str) -> No
 
 def test_an_event_has_to_end_after_it_begins() -> None:
     now = datetime(2024, 1, 1, tzinfo=UTC)
-    event = KnownEvent("fair", EventKind.CAMPAIGN, now, now - timedelta(hours=1))
+    event = known_event("fair", EventKind.CAMPAIGN, now, now - timedelta(hours=1))
     with pytest.raises(CalendarInvalid, match="'fair'"):
         Calendar(events=(event,)).must_be_sound()
     Calendar(time_zone=LISBON, country="PT").must_be_sound()

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from tests.forecasting.traffic import MONDAY
+from tests.forecasting.traffic import MONDAY, known_event
 
+from supportix.domain.calendar import EventKind
 from supportix.domain.schedule import Shift
-from supportix.forecasting.calendar import ALWAYS_OPEN, HOUR, QUARTER, Calendar, EventKind, KnownEvent
+from supportix.forecasting.calendar import ALWAYS_OPEN, HOUR, QUARTER, Calendar
 from supportix.forecasting.series import SeriesInvalid, series_of
 
 UNTIL = MONDAY + timedelta(hours=6)
@@ -60,7 +61,7 @@ def test_what_makes_no_series_is_refused(rows: list[tuple[datetime, float]], ste
 
 
 def test_closed_hours_are_no_gaps_and_a_noted_outage_is_not_learned_from() -> None:
-    outage = KnownEvent("broken feed", EventKind.OUTAGE, MONDAY + 9 * HOUR, MONDAY + 10 * HOUR)
+    outage = known_event("broken feed", EventKind.OUTAGE, MONDAY + 9 * HOUR, MONDAY + 10 * HOUR)
     calendar = Calendar(opening=(Shift(0, 8 * 60, 12 * 60),), events=(outage,))
     rows = [(MONDAY + hour * HOUR, 1.0) for hour in (0, 8, 9, 10, 11)]
     found, findings = series_of(rows, step=HOUR, until=MONDAY + 14 * HOUR, calendar=calendar)

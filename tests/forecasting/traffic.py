@@ -1,10 +1,13 @@
 """Made-up traffic of a desk: working days and hours, a level that wanders, and Poisson counts."""
 
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
+from supportix.domain.calendar import EventKind, KnownEvent
+from supportix.domain.ids import KnownEventId
 from supportix.forecasting.calendar import HOUR
 from supportix.forecasting.series import Series
 
@@ -27,3 +30,7 @@ def counts(days: int, mean: float = 12.0, seed: int = 1) -> NDArray[np.float64]:
 def series(values: NDArray[np.float64], begin: datetime = MONDAY) -> Series:
     always = np.ones(len(values), dtype=np.bool_)
     return Series(begin, HOUR, np.asarray(values, dtype=np.float64), always, always)
+
+
+def known_event(name: str, kind: EventKind, begin: datetime, end: datetime) -> KnownEvent:
+    return KnownEvent(event_id=KnownEventId(uuid4()), name=name, kind=kind, begin=begin, end=end)

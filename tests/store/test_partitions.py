@@ -13,6 +13,7 @@ from tests.waiting import until
 from supportix.bootstrap import Core
 from supportix.migrating import differences
 from supportix.running import _on_the_log
+from supportix.settings import Settings
 from supportix.store import partitions as partitioning
 from supportix.store.committer import Appended, Command, Fence, append_on
 from supportix.store.errors import StoreFull
@@ -168,7 +169,8 @@ async def test_who_waits_too_long_for_others_gives_up(core, database_url, monkey
 
 @pytest.mark.usefixtures("_without_partitions")
 async def test_a_worker_makes_room_by_itself(core):
-    keeping = asyncio.ensure_future(_on_the_log(core)["housekeeping"](Fence("housekeeping", 1)))
+    settings = Settings(database_url=str(core.pool.conninfo))
+    keeping = asyncio.ensure_future(_on_the_log(core, settings)["housekeeping"](Fence("housekeeping", 1)))
 
     async def room() -> bool:
         return len(await there(core)) == 3

@@ -68,7 +68,7 @@ def simulate(
 
     import msgspec
 
-    from supportix.simulation.plotting import must_be_drawable
+    from supportix.pictures import must_be_drawable
     from supportix.simulation.question import Question
     from supportix.simulation.run import compare
     from supportix.simulation.wording import alternatives, target_minutes

@@ -6,7 +6,6 @@ lies outside the opening hours, is certain: nothing is forecast there, and nothi
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
-from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -14,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from supportix.domain.errors import InvalidInput
+from supportix.domain.calendar import CalendarInvalid, EventKind, KnownEvent
 from supportix.domain.schedule import MINUTES_A_DAY, Schedule, ScheduleInvalid, Shift
 
 QUARTER = timedelta(minutes=15)
@@ -25,28 +24,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = _EPOCH.toordinal()
 _WEEKDAY_OF_EPOCH = 3
 _SATURDAY = 5
-
-
-class CalendarInvalid(InvalidInput):
-    """The calendar can't be followed."""
-
-
-class EventKind(StrEnum):
-    CAMPAIGN = "campaign"
-    OUTAGE = "outage"
-    """The record is wrong here: nothing is learned from it."""
-    CLOSURE = "closure"
-    """Nobody can write: nothing is forecast."""
-    OTHER = "other"
-
-
-class KnownEvent(msgspec.Struct, frozen=True):
-    """Something that changes traffic and is known, `end` not included. Events of one name are alike."""
-
-    name: str
-    kind: EventKind
-    begin: datetime
-    end: datetime
 
 
 class Calendar(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from psycopg_pool import AsyncConnectionPool
 
 from supportix.domain.forecast_words import DESK_ID
-from supportix.forecasting.calendar import HOUR, QUARTER, Calendar, EventKind, KnownEvent, slots
+from supportix.forecasting.calendar import HOUR, QUARTER, Calendar, slots
 from supportix.forecasting.quarters import Quarters
 from supportix.forecasting.series import Series, on_grid
 from supportix.projections.traffic_series import DepartmentSeries, department_series
@@ -108,7 +108,7 @@ def calendar_of(department: DepartmentSeries) -> Calendar:
         time_zone=own.time_zone,
         opening=own.opening,
         country=own.country,
-        events=tuple(KnownEvent(each.name, EventKind(each.kind), each.begin, each.end) for each in department.events),
+        events=department.events,
     )
 
 

@@ -1,6 +1,5 @@
 """Forecasts as pictures: an hour-by-hour fan, with what came where that is known; and candidates side by side."""
 
-import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -9,21 +8,16 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from supportix.domain.errors import InvalidInput
 from supportix.domain.forecast_words import LEVELS, Steps
+from supportix.pictures import must_be_drawable, save
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
-FORMATS = (".png", ".svg", ".pdf")
 _BLUE, _ORANGE, _GREY = "#0072b2", "#e69f00", "#4d4d4d"
 """Told apart by everyone (Okabe and Ito 2008)."""
 _FANS = ((0, 6, 0.14), (1, 5, 0.22), (2, 4, 0.34))
 """Places of LEVELS between which the 95, 80 and 50 % of counts are expected, and how dark these are."""
-
-
-class PictureRefused(InvalidInput):
-    """The picture can't be drawn into that file."""
 
 
 class Bar(msgspec.Struct, frozen=True):
@@ -32,14 +26,6 @@ class Bar(msgspec.Struct, frozen=True):
     name: str
     value: float
     is_chosen: bool
-
-
-def must_be_drawable(path: Path) -> None:
-    """Refused: PictureRefused."""
-    if path.suffix.lower() not in FORMATS:
-        raise PictureRefused(f"{path.name}: a name ending in {', '.join(FORMATS)} was expected")
-    if not path.absolute().parent.is_dir():
-        raise PictureRefused(f"{path}: there is no directory {path.absolute().parent}")
 
 
 def draw_forecast(
@@ -70,7 +56,7 @@ def draw_forecast(
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=zone))  # type: ignore[no-untyped-call]
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, ncols=5, loc="upper left", fontsize=9)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_candidates(path: Path, title: str, bars: Sequence[Bar], unit: str) -> None:
@@ -91,16 +77,4 @@ def draw_candidates(path: Path, title: str, bars: Sequence[Bar], unit: str) -> N
     axes.set_xlabel(unit)
     axes.set_title(title, loc="left", fontsize=12)
     axes.spines[["top", "right"]].set_visible(False)
-    _save(figure, path)
-
-
-def _save(figure: "Figure", path: Path) -> None:
-    """Whole or not at all, and the same for the same figures."""
-    kind = path.suffix.lower()
-    undated = {"Software": None} if kind == ".png" else {"CreationDate" if kind == ".pdf" else "Date": None}
-    beside = path.with_name(f".{path.name}.{os.getpid()}{path.suffix}")
-    try:
-        figure.savefig(beside, dpi=150, metadata=undated)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    save(figure, path)

@@ -1,27 +1,21 @@
 """A comparison as a picture: small multiples, one for each thing compared, with the runs in one order and colour."""
 
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from supportix.domain.errors import InvalidInput
+from supportix.pictures import must_be_drawable, save
 from supportix.simulation.measuring import Figures
 from supportix.simulation.run import Comparison
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FORMATS = (".png", ".svg", ".pdf")
 _PRIORITIES = ("urgent", "high", "normal", "low")
 _COLUMNS = 3
 _COLOURS = ("#4d4d4d", "#a0a0a0", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 """Grey for what happened and its simulation, then colours that are told apart by everyone (Okabe and Ito 2008)."""
-
-
-class PictureRefused(InvalidInput):
-    """The picture can't be drawn into that file."""
 
 
 class Panel:
@@ -31,14 +25,6 @@ class Panel:
         self.title = title
         self.value = value
         self.unit = unit
-
-
-def must_be_drawable(path: Path) -> None:
-    """Refused: PictureRefused."""
-    if path.suffix.lower() not in FORMATS:
-        raise PictureRefused(f"{path.name}: a name ending in {', '.join(FORMATS)} was expected")
-    if not path.absolute().parent.is_dir():
-        raise PictureRefused(f"{path}: there is no directory {path.absolute().parent}")
 
 
 def draw(comparison: Comparison, path: Path) -> None:
@@ -57,12 +43,7 @@ def draw(comparison: Comparison, path: Path) -> None:
             _draw_panel(each, panels[number], comparison, named=number % _COLUMNS == 0)
         else:
             each.set_axis_off()
-    beside = path.with_name(f".{path.name}.{os.getpid()}{path.suffix}")
-    try:
-        figure.savefig(beside, dpi=150, metadata=_without_date(path))
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    save(figure, path)
 
 
 def title(comparison: Comparison) -> str:
@@ -129,12 +110,3 @@ def _unit(longest: float) -> tuple[str, int]:
         if longest >= 2 * seconds:
             return unit, seconds
     return "s", 1
-
-
-def _without_date(path: Path) -> dict[str, None]:
-    """So that equal answers make equal files."""
-    return (
-        {"Software": None}
-        if path.suffix.lower() == ".png"
-        else {"CreationDate" if path.suffix.lower() == ".pdf" else "Date": None}
-    )
