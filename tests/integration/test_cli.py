@@ -26,7 +26,7 @@ from click.testing import CliRunner, Result
 from tests.advised import HOUR, advised
 from tests.conftest import MakeDatabase
 from tests.generated_log import write_log
-from tests.issued import hours, to_issue
+from tests.issued import hours, score, to_choose, to_issue
 from tests.merging import MergingDesk
 from tests.projections.read_models import a_runner, catch_up
 from tests.spoiled import spoil
@@ -39,12 +39,14 @@ from supportix.cli.errors import CommandRefused
 from supportix.cli.ports import held_port
 from supportix.commands.actors import Actor
 from supportix.commands.tickets import OpenTicket
+from supportix.domain.forecast_model import Drift
 from supportix.domain.ids import AdviceId, CustomerId
 from supportix.domain.schedule import ALWAYS
 from supportix.domain.staffing_advice import give_advice
 from supportix.domain.ticket_words import Channel, Priority
 from supportix.embedded.processes import free_port, port_is_free
 from supportix.forecasting.keeping import Keeping
+from supportix.forecasting.messages import ToScore, ToTellDrift
 from supportix.forecasting.process import hour_of
 from supportix.identity.roles import Role
 from supportix.logs import LogSettingRefused, configure_logging
@@ -562,6 +564,51 @@ def test_merges_are_listed_with_the_names_of_their_departments(database_url: str
     assert line[6:] == ["by hand", "0", "0"]
     told = json.loads(cli.shows("merges", "--json"))
     assert (told["merge_id"], told["evidence"]["target"]["free_capacity"]) == (merge_id, 20)
+
+
+def test_the_accuracy_of_forecasts_is_written_as_a_page(database_url: str, tmp_path: Path) -> None:
+    """Of a department whose last forecast is of three hours ago, and whose model drifts."""
+    hour = hour_of(utc_now())
+
+    async def forecast() -> None:
+        async with open_core(Settings(database_url=database_url)) as core:
+            desk = StaffedDesk(core)
+            billing = await desk.department("Billing & <more>", opening=())
+            scores = tuple(score(hour - n * HOUR, 12, 10, naive_error=1.0, rank=n % 10 / 10) for n in range(1, 61))
+            worse = Drift(found=True, hours=60, pinball=3.0, expected=1.0, reason="three times as much as before")
+            for message in (
+                *[to_issue(billing, hours(hour - n * HOUR, *[12.0] * 24)) for n in range(3, 30)],
+                to_choose(billing),
+                ToScore(department_id=billing, day=hour.date(), scores=scores),
+                ToTellDrift(department_id=billing, drift=worse),
+            ):
+                assert (await Keeping(core.desk, utc_now).save(message, based_on=7)).recorded
+            await desk.project()
+
+    cli, page = Cli(database_url, tmp_path), tmp_path / "accuracy.html"
+    cli.shows("forecast", "report", str(page))
+    assert "Nothing has been forecast yet" in page.read_text()
+    asyncio.run(forecast())
+
+    cli.shows("forecast", "report", str(page))
+    text = page.read_text()
+    assert "<strong>Billing &amp; &lt;more&gt;</strong>, since " in text
+    assert "three times as much as before" in text
+    assert f'the last is of <time datetime="{hour - 3 * HOUR:%Y-%m-%dT%H:%MZ}">' in text
+    assert (
+        '<th scope="row">next hour</th><td>60</td><td class="off" title="worse than the count a week before">' in text
+    )
+    assert text.count("<svg ") == 2
+    again = cli.run("forecast", "report", str(page), "--until", f"{hour - 30 * HOUR:%Y-%m-%dT%H:%M}")
+    assert (again.exit_code, again.stdout, again.stderr) == (0, "", f"Written into {page}.\n")
+    assert '<th scope="row">next hour</th><td>30</td><td>' in page.read_text()
+
+    assert "a name ending in .html was expected" in cli.refuses("forecast", "report", str(tmp_path / "page.svg"))
+    assert "there is no directory" in cli.refuses("forecast", "report", str(tmp_path / "nowhere" / "page.html"))
+    assert "expected of --since" in cli.refuses("forecast", "report", str(page), "--since", "2999-01-01")
+    assert "'Sales'" in cli.refuses("forecast", "show", "--department", "Sales")
+    assert "By hour of the week" in cli.shows("forecast", "show", "--department", "billing & <MORE>")
+    assert {each.name for each in tmp_path.iterdir()} == {"accuracy.html"}
 
 
 def test_staffing_and_advice_on_it_are_shown(database_url: str, tmp_path: Path) -> None:

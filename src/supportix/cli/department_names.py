@@ -31,10 +31,12 @@ def named_department(settings: Settings, given: str) -> NamedDepartment:
     """The department of this name or id. Refused: CommandRefused."""
     from supportix.domain.routing_rules import name_key
 
-    for each in departments(settings):
+    known = departments(settings)
+    for each in known:
         if given == str(each.department_id) or name_key(given) == name_key(each.name):
             return each
-    raise CommandRefused(f"--department {given!r}: the name or the id of a department was expected")
+    names = ", ".join(sorted(each.name for each in known)) or "there is none yet"
+    raise CommandRefused(f"--department {given!r}: the name or the id of a department was expected: {names}")
 
 
 def department_names(settings: Settings) -> dict[UUID, str]:

@@ -12,8 +12,10 @@ from zoneinfo import ZoneInfo
 
 import rich_click as click
 
+from supportix.cli.department_names import NamedDepartment, department_names, departments, named_department
 from supportix.cli.environment import command_settings, data_option
 from supportix.cli.errors import CommandRefused
+from supportix.cli.forecast_report import report
 from supportix.cli.history import AT
 from supportix.cli.output import progress, say, show_table
 
@@ -27,7 +29,6 @@ DESK = "desk"
 SHOWN_HOURS = 24
 BARS = "▏▎▍▌▋▊▉█"
 BAR_WIDTH = 24
-_DEPARTMENTS = "SELECT department_id, name, coalesce(calendar->>'time_zone', 'UTC') FROM read_model.departments"
 
 department_option = click.option("--department", help="Its name or id.  [default: the whole desk]", metavar="NAME")
 plot_option = click.option(
@@ -39,6 +40,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="JSON, one ob
 @click.group()
 def forecast() -> None:
     """Show forecasts, how good they were, and compare the models that could make them."""
+
+
+forecast.add_command(report)
 
 
 @forecast.command()
@@ -157,44 +161,25 @@ def evaluate(
         say(f"Drawn into {plot}.")
 
 
-class _Series:
-    """Whose forecast it is."""
-
-    def __init__(self, series_id: UUID, name: str, time_zone: str) -> None:
-        self.series_id = series_id
-        self.name = name
-        self.time_zone = time_zone
-
-
-def _series(settings: Settings, department: str | None) -> _Series:
-    """The whole desk's by the clock of its first department."""
+def _series(settings: Settings, department: str | None) -> NamedDepartment:
+    """The whole desk's where no department is named."""
     from supportix.domain.forecast_words import DESK_ID
+    from supportix.projections.forecast_report_queries import common_time_zone
 
-    rows = _departments(settings)
-    if department is None or department == DESK:
-        return _Series(DESK_ID, "the whole desk", rows[0][2] if len({row[2] for row in rows}) == 1 else "UTC")
-    for department_id, name, time_zone in rows:
-        if department in {name, str(department_id)}:
-            return _Series(department_id, name, time_zone)
-    known = ", ".join(sorted(row[1] for row in rows)) or "none"
-    raise CommandRefused(f"--department {department!r}: one of these was expected: {known}")
-
-
-def _departments(settings: Settings) -> list[tuple[UUID, str, str]]:
-    from supportix.cli.connecting import connected
-
-    with connected(settings) as connection:
-        return [tuple(row) for row in connection.execute(_DEPARTMENTS).fetchall()]
+    if department is not None and department != DESK:
+        return named_department(settings, department)
+    time_zone = common_time_zone(each.time_zone for each in departments(settings))
+    return NamedDepartment(DESK_ID, "the whole desk", time_zone)
 
 
 def _names(settings: Settings) -> dict[UUID, str]:
     from supportix.domain.forecast_words import DESK_ID
 
-    return {row[0]: row[1] for row in _departments(settings)} | {DESK_ID: "the whole desk"}
+    return department_names(settings) | {DESK_ID: "the whole desk"}
 
 
 async def _issued(
-    settings: Settings, series: _Series, horizon: str
+    settings: Settings, series: NamedDepartment, horizon: str
 ) -> tuple[IssuedForecast, list[tuple[datetime, int]]]:
     from supportix.domain.forecast_words import Horizon
     from supportix.projections.checkpoint_queries import ReadDatabase
@@ -202,13 +187,13 @@ async def _issued(
 
     database = ReadDatabase(settings)
     try:
-        found = (await issued_forecast(database, series.series_id, Horizon(horizon), datetime.now(UTC))).value
+        found = (await issued_forecast(database, series.department_id, Horizon(horizon), datetime.now(UTC))).value
         if found is None:
             raise CommandRefused(
                 f"nothing was forecast yet of {series.name}; a worker forecasts each hour once there is traffic"
             )
         begin = found.steps.begin - timedelta(hours=len(found.steps.means))
-        hours = (await against_actual(database, series.series_id, begin, found.steps.begin)).value
+        hours = (await against_actual(database, series.department_id, begin, found.steps.begin)).value
         return found, [(each.hour, each.actual) for each in hours]
     finally:
         await database.close()
@@ -236,14 +221,14 @@ async def _models(settings: Settings) -> list[ModelView]:
         await database.close()
 
 
-async def _history(settings: Settings, series: _Series) -> Any:
+async def _history(settings: Settings, series: NamedDepartment) -> Any:
     from supportix.cli.preparing import open_pool
     from supportix.forecasting.histories import whole_histories
     from supportix.forecasting.process import hour_of
 
     async with open_pool(settings) as pool:
         histories = await whole_histories(pool, hour_of(datetime.now(UTC)))
-    found = next((each for each in histories.items if each.series_id == series.series_id), None)
+    found = next((each for each in histories.items if each.series_id == series.department_id), None)
     if found is None:
         raise CommandRefused(f"{series.name} has had no traffic, so there is nothing to compare models on")
     return found

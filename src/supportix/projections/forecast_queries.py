@@ -50,6 +50,10 @@ class LatestForecast(IssuedForecast, frozen=True, kw_only=True):
     hours_scored: int
     wape: float | None
 
+    def is_stale(self, at: datetime) -> bool:
+        """Nothing was issued for the hour that runs then."""
+        return at - self.begin >= _HOUR
+
 
 class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     """How the forecasts of a series were met, `lead_hours` ahead.

@@ -231,7 +231,6 @@ async def choose_forecast_model(call: Call, series: SeriesName, body: Nothing) -
 
 
 def _current(latest: LatestForecast, at: datetime) -> CurrentForecast:
-    stale = at - latest.begin >= HOUR
     elapsed = min(HOUR, at - latest.begin).total_seconds()
     steps = running_hour(latest.steps, arrived=latest.arrived, elapsed_seconds=elapsed, carry=latest.carry)
     return CurrentForecast(
@@ -240,7 +239,7 @@ def _current(latest: LatestForecast, at: datetime) -> CurrentForecast:
         model=latest.model,
         confidence=latest.confidence,
         reason=latest.reason,
-        stale=stale,
+        stale=latest.is_stale(at),
         drifted=latest.drifted,
         arrived=latest.arrived,
         expected_by_now=latest.steps.means[0] * elapsed / HOUR.total_seconds(),
