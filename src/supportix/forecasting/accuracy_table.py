@@ -48,7 +48,7 @@ def accuracy_table(series: Iterable[ReportedSeries]) -> str:
     headings = "".join(f'<th scope="col">{escape(each)}</th>' for each in _HEADINGS)
     return (
         '<div class="wide" role="region" aria-label="Accuracy" tabindex="0">\n<table>\n'
-        f'<thead><tr><th scope="col" class="name">of</th><th scope="col" class="name">ahead</th>{headings}</tr>'
+        f'<thead><tr><th scope="col">ahead</th>{headings}</tr>'
         f"</thead>\n{bodies}\n</table>\n</div>\n{_LEGEND}"
     )
 
@@ -82,13 +82,12 @@ def cells(found: Accuracy) -> tuple[Cell, ...]:
 
 
 def _body(place: int, series: ReportedSeries) -> str:
-    name = f'<a href="#series-{place}">{escape(series.name)}</a>'
-    rows = []
-    for row, found in enumerate(series.accuracy):
-        head = f'<th scope="rowgroup" class="name" rowspan="{len(series.accuracy)}">{name}</th>' if row == 0 else ""
+    whose = f'<a href="#series-{place}">{escape(series.name)}</a>'
+    rows = [f'<tr><th scope="rowgroup" class="whose" colspan="{1 + len(_HEADINGS)}">{whose}</th></tr>']
+    for found in series.accuracy:
         ahead = _HORIZONS.get(found.lead_hours, f"{found.lead_hours} h")
-        rows.append(f'<tr>{head}<th scope="row">{ahead}</th>{"".join(map(_cell, cells(found)))}</tr>')
-    return '<tbody class="series">\n' + "\n".join(rows) + "\n</tbody>"
+        rows.append(f'<tr><th scope="row">{ahead}</th>{"".join(map(_cell, cells(found)))}</tr>')
+    return "\n".join(["<tbody>", *rows, "</tbody>"])
 
 
 def _cell(cell: Cell) -> str:

@@ -170,7 +170,7 @@ def _candidates(model: ModelView) -> str:
     headings = "".join(f'<th scope="col">{each}</th>' for each in ("WAPE", "MASE", "CRPS"))
     return (
         '<div class="wide" role="region" aria-label="Candidates" tabindex="0"><table>\n<thead><tr>'
-        f'<th scope="col" class="name">candidate</th>{headings}<th scope="col" class="name"></th></tr></thead>\n'
+        f'<th scope="col">candidate</th>{headings}<td></td></tr></thead>\n'
         f"<tbody>\n{rows}\n</tbody></table></div>\n"
     )
 
@@ -178,7 +178,7 @@ def _candidates(model: ModelView) -> str:
 def _candidate(score: CandidateScore, chosen: str) -> str:
     told = f"left out: {score.why_not}" if score.why_not else "chosen" if score.name == chosen else ""
     return (
-        f'<tr><th scope="row" class="name">{escape(score.name)}</th><td>{percent(score.wape)}</td>'
+        f'<tr><th scope="row">{escape(score.name)}</th><td>{percent(score.wape)}</td>'
         f'<td>{number(score.mase)}</td><td>{number(score.crps)}</td><td class="name">{escape(told)}</td></tr>'
     )
 
