@@ -89,9 +89,9 @@ def test_that_drift_has_passed_is_told_once():
     given(CHOSEN, FOUND, PASSED).when(telling(WORSE)).then(FOUND)
 
 
-def test_a_model_that_was_chosen_anew_has_not_drifted():
-    given(CHOSEN, FOUND, CHOSEN).when(telling(FINE)).then_nothing()
-    given(CHOSEN, FOUND, CHOSEN).when(telling(WORSE)).then(FOUND)
+def test_a_drift_goes_on_under_a_model_that_was_chosen_anew_until_the_scores_say_otherwise():
+    given(CHOSEN, FOUND, CHOSEN).when(telling(WORSE)).then_nothing()
+    given(CHOSEN, FOUND, CHOSEN).when(telling(FINE)).then(PASSED)
 
 
 @pytest.mark.parametrize("decide", [asking, telling(WORSE), telling(FINE)])

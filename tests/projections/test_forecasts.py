@@ -208,7 +208,7 @@ async def test_the_model_in_use_and_how_it_was_chosen(core: Core, reading):
     await saved(core, to_choose(None, "arima"))
     async with reading() as database:
         (desk,) = (await models(database, department_ids=[DESK_ID])).value
-    assert (desk.model, desk.drifted, desk.drift_reason, desk.drift_at) == ("arima", False, "", None)
+    assert (desk.model, desk.drifted, desk.drift_reason, desk.drift_at) == ("arima", True, "thrice", NINE + HOUR)
 
 
 async def test_what_came_in_each_hour_beside_what_was_forecast(core: Core, reading):

@@ -22,7 +22,8 @@ from supportix.domain.ids import DepartmentId
 class ForecastModelChosen(ForecastFact, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """`settings`: all that fitting again needs, as JSON, so that a restart doesn't evaluate again.
 
-    The candidates were evaluated on the series' hours from `evaluated_from` to `evaluated_until` alone.
+    A drift goes on until the scores say otherwise. The candidates were evaluated on the series' hours from
+    `evaluated_from` to `evaluated_until` alone.
     """
 
     TOPIC: ClassVar[str] = "forecast_model.chosen.v1"
@@ -40,7 +41,7 @@ class ForecastModelChosen(ForecastFact, frozen=True, kw_only=True, omit_defaults
         model.model = self.model
         model.chosen_at = self.occurred_at
         model.settings = self.settings
-        model.drifted = model.choice_asked = False
+        model.choice_asked = False
 
 
 class ForecastDriftFound(ForecastFact, frozen=True, kw_only=True, omit_defaults=True, gc=False):

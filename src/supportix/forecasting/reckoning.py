@@ -44,7 +44,12 @@ _OWN_HOURS = 28 * 24
 """With so much history of its own, a department isn't supposed to be like others any longer."""
 LOCAL, DASK = "local", "dask"
 
-_STORED = "SELECT department_id, settings, chosen_at, drifted OR choice_asked FROM read_model.forecast_models"
+_STORED = """
+SELECT department_id, settings, chosen_at,
+    choice_asked OR drifted AND (chosen_at <= drift_at OR chosen_at <= %s - interval '7 days')
+FROM read_model.forecast_models
+"""
+"""A drift has the model chosen anew once, and again while it lasts after a week."""
 _FORTNIGHTS = "SELECT department_id, max(begin) FROM read_model.forecasts WHERE horizon = 'fortnight' GROUP BY 1"
 _SCORED_UNTIL = "SELECT max(hour) FROM read_model.forecast_scores WHERE lead_hours = 1"
 
@@ -95,7 +100,7 @@ class Reckoning:
         self._tell(Told("Reading the traffic", 0, 1))
         histories = await whole_histories(pool, hour)
         async with pool.connection() as connection:
-            models = await (await connection.execute(_STORED)).fetchall()
+            models = await (await connection.execute(_STORED, (hour,))).fetchall()
             fortnights = dict(await (await connection.execute(_FORTNIGHTS)).fetchall())
         stored = {row[0]: Stored(*row[1:]) for row in models}
         before, self._kept = self._kept, {}
@@ -186,7 +191,7 @@ class Reckoning:
     async def _tell_drift(self, pool: AsyncConnectionPool[Any], hour: datetime) -> None:
         """Whoever drifts, or is asked for, is chosen anew."""
         async with pool.connection() as connection:
-            rows = await (await connection.execute(_STORED)).fetchall()
+            rows = await (await connection.execute(_STORED, (hour,))).fetchall()
         for series_id, *stored in rows:
             if series_id in self._kept:
                 self._kept[series_id].wants_choice = Stored(*stored).wants_choice

@@ -169,8 +169,7 @@ class Forecasts:
                 for score in scores:
                     self._scores.put(_scored(entry.stream_id, department_id or DESK_ID, score))
             case ForecastModelChosen() as chosen:
-                known = self._models.get(entry.stream_id)
-                self._models.put(_chosen(entry, chosen, known.times_chosen if known else 0))
+                self._models.put(_chosen(entry, chosen, self._models.get(entry.stream_id)))
             case ForecastDriftFound() | ForecastDriftPassed() | ForecastChoiceAsked():
                 self._change_model(entry)
             case other:
@@ -255,7 +254,8 @@ def _scored(stream_id: UUID, department_id: UUID, score: HourScore) -> ScoreRow:
     )
 
 
-def _chosen(entry: LogEntry, fact: ForecastModelChosen, times_before: int) -> ModelRow:
+def _chosen(entry: LogEntry, fact: ForecastModelChosen, before: ModelRow | None) -> ModelRow:
+    """Whether another model mends a drift, the next hours will tell; so that stands as it did."""
     return ModelRow(
         model_id=entry.stream_id,
         department_id=fact.department_id or DESK_ID,
@@ -268,10 +268,10 @@ def _chosen(entry: LogEntry, fact: ForecastModelChosen, times_before: int) -> Mo
         evaluated_until=fact.evaluated_until,
         settings=fact.settings,
         chosen_at=fact.occurred_at,
-        times_chosen=times_before + 1,
+        times_chosen=before.times_chosen + 1 if before else 1,
         choice_asked=False,
-        drifted=False,
-        drift_reason="",
-        drift_at=None,
+        drifted=before.drifted if before else False,
+        drift_reason=before.drift_reason if before else "",
+        drift_at=before.drift_at if before else None,
         version=entry.version,
     )
