@@ -632,7 +632,7 @@ def test_staffing_and_advice_on_it_are_shown(database_url: str, tmp_path: Path) 
     cli = Cli(database_url, tmp_path)
 
     told, _, _, *rows = cli.shows("staffing", "show", "--department", "billing", "--hours", "3").splitlines()
-    assert told.startswith("Needed for 80% within 3600 s, for the mean of the arrivals; handle time 600 s as the terms")
+    assert told.startswith("Needed for 80% within 1 h, for the mean of the arrivals; handle time 10 min as the terms")
     assert told.endswith("0 waiting now. No agent has shifts: all are taken to be there while it is open.")
     assert len(rows) == 3
     _, expected, band, needed, present, gap, share = rows[1].split("\t")

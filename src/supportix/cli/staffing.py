@@ -15,6 +15,7 @@ import rich_click as click
 from supportix.cli.department_names import department_names, named_department
 from supportix.cli.environment import command_settings, data_option
 from supportix.cli.output import show_table
+from supportix.staffing.wording import duration
 
 if TYPE_CHECKING:
     from supportix.forecasting.staffing_table import HandleTime, StaffedHour, StaffingTable
@@ -106,7 +107,7 @@ def _rests_on(table: StaffingTable) -> str:
     """What the figures are reckoned from, in a sentence or two."""
     for_whom = "the mean" if table.staffed_for is None else f"the {table.staffed_for:g} quantile"
     told = (
-        f"Needed for {table.target_share:.0%} within {table.target_seconds:g} s, for {for_whom} of the arrivals; "
+        f"Needed for {table.target_share:.0%} within {duration(table.target_seconds)}, for {for_whom} of the arrivals; "
         f"{_handle_time(table.handle_time)}, shrinkage {table.shrinkage:.0%}. {table.waiting} waiting now."
     )
     if not table.shifts_known:
@@ -116,7 +117,7 @@ def _rests_on(table: StaffingTable) -> str:
 
 def _handle_time(told: HandleTime) -> str:
     rests_on = "as the terms say" if told.seen is None else f"measured by {told.seen:,} tickets"
-    return f"handle time {told.seconds:g} s {rests_on}"
+    return f"handle time {duration(_to_the_minute(told.seconds))} {rests_on}"
 
 
 def _hour_row(hour: StaffedHour, zone: str) -> tuple[object, ...]:
@@ -145,3 +146,8 @@ def _advice_row(advice: AdviceView, names: dict[UUID, str]) -> tuple[object, ...
 
 def _moment(moment: datetime, zone: str) -> str:
     return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
+
+
+def _to_the_minute(seconds: float) -> float:
+    """What was measured isn't known to the second, unless it is short."""
+    return round(seconds / 60) * 60 if seconds >= 600 else round(seconds)  # noqa: PLR2004 - ten minutes.
