@@ -14,6 +14,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -752,3 +753,27 @@ def test_of_a_childs_log_only_warnings_and_errors_are_shown(tmp_path: Path) -> N
     with path.open("a") as child:
         child.write("ne\n")
     assert list(log.new_lines()) == []
+
+
+def test_models_are_compared_on_a_past_that_ended_long_ago(database_url: str, tmp_path: Path) -> None:
+    cli = Cli(database_url, tmp_path)
+    begin, days = datetime.fromisoformat("2024-03-04T00:00:00+00:00"), 18
+    hours = [begin + number * HOUR for number in range(days * 24)]
+    rows = [f"Sales,{hour.isoformat()},{1 + abs(hour.hour - 12) % 7}" for hour in hours]
+    past = tmp_path / "past.csv"
+    past.write_text("\n".join(["department,begin,arrivals", *rows]) + "\n")
+    cli.shows("traffic", "import", str(past), "--step", "1h", "--create-departments")
+    project_all(database_url)
+    picture = tmp_path / "models.svg"
+
+    told = cli.shows("forecast", "evaluate", "--department", "Sales", "--since", "2024-03-18", "--plot", str(picture))
+    assert told.startswith("96 hours from 2024-03-18 00:00 to 2024-03-22 00:00 UTC")
+    assert "hour_of_week" in told
+    assert "Left out: mstl_arima" in told
+    assert "(chosen)" in picture.read_text()
+
+    (line,) = cli.shows("forecast", "evaluate", "--until", "2024-03-21T12:00", "--json").splitlines()
+    found = json.loads(line)
+    assert (found["begin"], found["end"]) == ("2024-03-18T00:00:00Z", "2024-03-21T12:00:00Z")
+    assert "3 days of it" in cli.refuses("forecast", "evaluate", "--until", "2024-03-10")
+    assert "nothing to compare" in cli.refuses("forecast", "evaluate", "--until", "2023-03-10")

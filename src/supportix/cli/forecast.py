@@ -29,6 +29,7 @@ DESK = "desk"
 SHOWN_HOURS = 24
 BARS = "▏▎▍▌▋▊▉█"
 BAR_WIDTH = 24
+_TRAFFIC_ENDS = "SELECT max(quarter) FROM read_model.traffic_history WHERE arrivals > 0"
 
 department_option = click.option("--department", help="Its name or id.  [default: the whole desk]", metavar="NAME")
 plot_option = click.option(
@@ -129,11 +130,18 @@ def models(*, as_json: bool, data: Path | None) -> None:
 @forecast.command()
 @department_option
 @click.option("--since", type=AT, help="Forecast the hours from this time on (UTC).  [default: the last 28 days]")
+@click.option("--until", type=AT, help="Up to this time (UTC).  [default: now, or the end of the traffic]")
 @plot_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @data_option
 def evaluate(
-    *, department: str | None, since: datetime | None, plot: Path | None, as_json: bool, data: Path | None
+    *,
+    department: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    plot: Path | None,
+    as_json: bool,
+    data: Path | None,
 ) -> None:
     """Compare all models on the history: each hour forecast from what was known before it.
 
@@ -149,7 +157,7 @@ def evaluate(
         must_be_drawable(plot)
     settings = command_settings(data)
     series = _series(settings, department)
-    history = asyncio.run(_history(settings, series))
+    history = asyncio.run(_history(settings, series, until and until.replace(tzinfo=UTC)))
     with progress("Comparing") as advance:  # Outside of an event loop, so that Ctrl-C ends it at once.
         found = compare(history, since and since.replace(tzinfo=UTC), advance)
     if as_json:
@@ -222,13 +230,17 @@ async def _models(settings: Settings) -> list[ModelView]:
         await database.close()
 
 
-async def _history(settings: Settings, series: NamedDepartment) -> Any:
+async def _history(settings: Settings, series: NamedDepartment, until: datetime | None) -> Any:
     from supportix.cli.preparing import open_pool
     from supportix.forecasting.histories import whole_histories
     from supportix.forecasting.process import hour_of
 
     async with open_pool(settings) as pool:
-        histories = await whole_histories(pool, hour_of(datetime.now(UTC)))
+        if until is None:
+            async with pool.connection() as connection:
+                row = await (await connection.execute(_TRAFFIC_ENDS)).fetchone()
+            until = min(datetime.now(UTC), row[0] + timedelta(hours=1)) if row and row[0] else datetime.now(UTC)
+        histories = await whole_histories(pool, hour_of(until))
     found = next((each for each in histories.items if each.series_id == series.department_id), None)
     if found is None:
         raise CommandRefused(f"{series.name} has had no traffic, so there is nothing to compare models on")

@@ -74,7 +74,7 @@ async def whole_histories(pool: AsyncConnectionPool[Any], until: datetime) -> Hi
     """Of all departments, up to the hour that begins then."""
     found = await department_series(pool, None, until - LONGEST, until)
     histories = [_history(each, until) for each in found.value if each.begins_at is not None]
-    with_traffic = [each for each in histories if len(each.quarters)]
+    with_traffic = [each for each in histories if each.quarters.any()]
     return Histories(found.position, [*with_traffic, *_desk(with_traffic, until)])
 
 
