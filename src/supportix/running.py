@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -20,6 +21,7 @@ from supportix.forecasting import process as forecasting
 from supportix.forecasting.messages import Setting
 from supportix.forecasting.process import Forecasting
 from supportix.forecasting.queue_forecasts import QueueForecasts
+from supportix.identity.housekeeping import delete_expired
 from supportix.processes import assigner, merging, timekeeper
 from supportix.processes.assigner import Assigner
 from supportix.processes.merging import Merging
@@ -41,6 +43,7 @@ from supportix.store.partitions import ensure_ahead
 CONNECT_SECONDS = 1.0
 HOUSEKEEPING = "housekeeping"
 HOUSEKEEPING_SECONDS = 60.0
+TIDIED_EVERY = timedelta(hours=1)
 
 _log = structlog.get_logger(__name__)
 
@@ -82,7 +85,7 @@ def _on_the_log(core: Core, settings: Settings) -> dict[str, Process]:
         forecasting.LEASE: lambda fence: Forecasting(core.desk, reckoning, fence, utc_now).run(),
         simulations.LEASE: lambda fence: Simulations(SimulationJobs(core.pool), str(core.pool.conninfo), fence).run(),
         timekeeper.LEASE: lambda fence: Timekeeper(core.desk, fence, utc_now).run(),
-        HOUSEKEEPING: lambda _: _keep_room(core),
+        HOUSEKEEPING: lambda _: _keep_house(core),
     }
 
 
@@ -95,11 +98,18 @@ async def _keep_read_models(core: Core, fence: Fence) -> None:
     await ProjectionRunner(core.pool, core.feed, fence).run()
 
 
-async def _keep_room(core: Core) -> None:
-    """Make the log's partitions ahead of need: one holds far more events than come in between two looks."""
+async def _keep_house(core: Core) -> None:
+    """Make the log's partitions ahead of need, of which one holds far more events than come in between two looks; and
+    each hour delete what has expired of sessions and log-ins.
+    """
+    tidied_at: datetime | None = None
     while True:
         async with core.pool.connection() as connection:
             await ensure_ahead(connection)
+        now = utc_now()
+        if tidied_at is None or now - tidied_at >= TIDIED_EVERY:
+            await delete_expired(core.pool, now)
+            tidied_at = now
         await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
 

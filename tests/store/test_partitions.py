@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -10,7 +11,8 @@ import pytest
 from tests.store.streams import new_stream, whole_log
 from tests.waiting import until
 
-from supportix.bootstrap import Core
+from supportix.bootstrap import Core, utc_now
+from supportix.identity.throttle import admit, attempt_of
 from supportix.migrating import differences
 from supportix.running import _on_the_log
 from supportix.settings import Settings
@@ -178,3 +180,19 @@ async def test_a_worker_makes_room_by_itself(core):
     await until(room, "the worker's partitions")
     keeping.cancel()
     assert (await there(core))[0].beyond == PARTITION_POSITIONS
+
+
+async def test_a_worker_deletes_what_has_expired(core):
+    settings = Settings(database_url=str(core.pool.conninfo))
+    async with core.pool.connection() as connection:
+        await admit(connection, attempt_of("alice", "192.0.2.1"), utc_now() - timedelta(days=2))
+    keeping = asyncio.ensure_future(_on_the_log(core, settings)["housekeeping"](Fence("housekeeping", 1)))
+
+    async def nothing_left() -> bool:
+        async with core.pool.connection() as connection:
+            row = await (await connection.execute("SELECT count(*) FROM login_attempts")).fetchone()
+        return row == (0,)
+
+    assert not await nothing_left()
+    await until(nothing_left, "the end of what has expired")
+    keeping.cancel()
