@@ -104,7 +104,7 @@ class Traffic:
 async def test_a_live_history_is_reproduced(core: Core, seed: int) -> None:
     """Several people at once and the assigner beside them, so that choices are based on less than the log holds."""
     entries = await a_live_history(core, seed)
-    assert must_reproduce(entries) > 30
+    assert must_reproduce(entries) > 20
 
 
 async def a_live_history(core: Core, seed: int) -> list[LogEntry]:
@@ -112,7 +112,7 @@ async def a_live_history(core: Core, seed: int) -> list[LogEntry]:
     await traffic.staff()
     fence = await Leases(core.pool, "one").acquire(LEASE)
     running = asyncio.ensure_future(Assigner(core.desk, core.committer, core.feed, fence, utc_now).run())
-    for _ in range(30):
+    for _ in range(45):
         await asyncio.gather(*(traffic.something_happens() for _ in range(6)))
 
     async def calm() -> bool:
