@@ -48,7 +48,13 @@ def test_a_hint_reaches_the_other_process_and_goes_no_further(nats: EmbeddedNats
 
         async with connect(nats.url) as third, bridged(nats, here), bridged(nats, there):
             await third.subscribe(WAKE, cb=overhear)
-            await third.flush()
+            await third.publish(WAKE, b"is the subscription there?")
+
+            async def is_listening() -> bool:
+                return bool(overheard)
+
+            await until(is_listening, "the third's subscription")
+            overheard.clear()
             here.hint(3)
             await hears(there, 3)
             there.hint(5)
