@@ -11,10 +11,9 @@ from tests.api.scene import Json, Person, problem, register_agent
 from tests.issued import hours, score, to_choose, to_issue
 
 from supportix.bootstrap import open_core, utc_now
-from supportix.domain.forecast_words import Horizon, Steps
+from supportix.domain.forecast_words import Horizon, Steps, hour_of
 from supportix.forecasting.keeping import Keeping
 from supportix.forecasting.messages import ToSave, ToScore
-from supportix.forecasting.process import hour_of
 from supportix.forecasting.running_hour import running_hour
 from supportix.settings import Settings
 

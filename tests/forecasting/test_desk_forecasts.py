@@ -5,12 +5,14 @@ import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from tests.projections.read_models import a_runner, catch_up
-from tests.scene import START
+from tests.scene import ADMIN, START
 
 from supportix.bootstrap import Core
+from supportix.domain.calendar import EventKind
 from supportix.domain.forecast_day import ForecastIssued, ForecastScored
 from supportix.domain.forecast_model import ForecastModelChosen
 from supportix.domain.forecast_words import Confidence, Horizon
@@ -18,6 +20,7 @@ from supportix.forecasting.messages import Setting
 from supportix.forecasting.process import LEASE, Forecasting
 from supportix.importing.past_run import import_past
 from supportix.projections.traffic_queries import TrafficStep
+from supportix.store.committer import Command
 from supportix.store.leases import Leases
 
 HOUR = timedelta(hours=1)
@@ -52,6 +55,11 @@ class Desk:
         await catch_up(await a_runner(self.core, epoch=1 + await self.core.desk.reading.head()))
         assert await self.forecasting.roll(hour)
         await catch_up(await a_runner(self.core, epoch=1 + await self.core.desk.reading.head()))
+
+    async def closes(self, department_id: UUID, begin: datetime, end: datetime) -> None:
+        await self.core.planning.note_event(
+            department_id, "stocktaking", EventKind.CLOSURE, begin, end, ADMIN, Command(), at=self.now
+        )
 
     async def facts(self, kind: type) -> list:
         entries = await self.core.desk.reading.after(0, 100_000)
@@ -89,8 +97,14 @@ async def test_a_desk_is_forecast_scored_and_its_model_chosen(desk: Desk):
     assert {(score.hour, score.lead_hours, score.actual) for score in scored} == {(START, 1, 0)}
     assert len(scored) == len(NAMES) + 1
 
-    desk.now = START + 2 * HOUR
-    assert await desk.forecasting.tend(START + HOUR, datetime.max.replace(tzinfo=START.tzinfo))
+    billing = max(days, key=lambda department_id: days[department_id].steps.means[3])
+    await desk.closes(billing, START + 3 * HOUR, START + 5 * HOUR)
+    await desk.rolls(START + 2 * HOUR)
+    latest = [fact for fact in await desk.facts(ForecastIssued) if fact.department_id == billing][-1]
+    assert (latest.horizon, latest.steps.begin) == (Horizon.DAY, START + 2 * HOUR)
+    assert [mean > 0 for mean in latest.steps.means[:4]] == [True, False, False, True], "known within the hour"
+
+    assert await desk.forecasting.tend(START + 2 * HOUR, datetime.max.replace(tzinfo=START.tzinfo))
     chosen = await desk.facts(ForecastModelChosen)
     assert len(chosen) == len(NAMES) + 1
     for fact in chosen:

@@ -21,9 +21,10 @@ from supportix.bootstrap import Core
 from supportix.domain.aggregate import Fact
 from supportix.domain.forecast_day import ForecastFact, ForecastIssued, ForecastScored, ForecastUpdated
 from supportix.domain.forecast_model import ForecastModelChosen
+from supportix.domain.forecast_words import hour_of
 from supportix.domain.staffing_advice import AdviceGiven
 from supportix.forecasting.messages import Ask, Failed, Read, Reckoned, Told, ToScore
-from supportix.forecasting.process import LEASE, Forecasting, hour_of
+from supportix.forecasting.process import LEASE, Forecasting
 from supportix.projections.runner import ProjectionRunner
 from supportix.store.committer import Fence
 from supportix.store.errors import LeaseLost

@@ -41,6 +41,7 @@ from supportix.cli.ports import held_port
 from supportix.commands.actors import Actor
 from supportix.commands.tickets import OpenTicket
 from supportix.domain.forecast_model import Drift
+from supportix.domain.forecast_words import hour_of
 from supportix.domain.ids import AdviceId, CustomerId
 from supportix.domain.schedule import ALWAYS
 from supportix.domain.staffing_advice import give_advice
@@ -48,7 +49,6 @@ from supportix.domain.ticket_words import Channel, Priority
 from supportix.embedded.processes import free_port, port_is_free
 from supportix.forecasting.keeping import Keeping
 from supportix.forecasting.messages import ToScore, ToTellDrift
-from supportix.forecasting.process import hour_of
 from supportix.identity.roles import Role
 from supportix.logs import LogSettingRefused, configure_logging
 from supportix.projections.catalogue import PROJECTIONS

@@ -82,14 +82,19 @@ async def followed(core: Core, batches: list[int], restarts: set[int]) -> Rows:
 
 
 def says_what_the_domain_says(rows: Rows, desk: Desk) -> None:
-    tables = {table.name: [column.name for column in table.columns] for table in TABLES}
+    tickets_say_so(rows, desk)
+    agents_say_so(rows, desk)
+    departments_say_so(rows, desk)
+    traffic_says_so(rows, desk)
+    forecasts_say_so(rows, desk)
+    advice_says_so(rows, desk)
 
-    def of(table: str, *names: str) -> set[tuple]:
-        indexes = [tables[table].index(name) for name in names]
-        return {tuple(_plain(row[index]) for index in indexes) for row in rows[table]}
 
-    tickets, agents, departments = desk.all(Ticket), desk.all(Agent), desk.all(Department)
-    assert of("tickets", "ticket_id", "status", "priority", "department_id", "reopen_count", "version", "agent_id") == {
+def tickets_say_so(rows: Rows, desk: Desk) -> None:
+    tickets = desk.all(Ticket)
+    assert of(
+        rows, "tickets", "ticket_id", "status", "priority", "department_id", "reopen_count", "version", "agent_id"
+    ) == {
         (
             each.id,
             each.status,
@@ -101,48 +106,64 @@ def says_what_the_domain_says(rows: Rows, desk: Desk) -> None:
         )
         for each in tickets
     }
-    assert of("tickets", "ticket_id", "queued_at", "opened_at", "resolved_at", "closed_at") == {
+    assert of(rows, "tickets", "ticket_id", "queued_at", "opened_at", "resolved_at", "closed_at") == {
         (each.id, each.queued_at, each.opened_at, each.resolved_at, each.closed_at) for each in tickets
     }
     assert of(
-        "department_queue", "ticket_id", "department_id", "priority_rank", "opened_at", "queued_at", "version"
+        rows, "department_queue", "ticket_id", "department_id", "priority_rank", "opened_at", "queued_at", "version"
     ) == {
         (each.id, each.department_id, each.priority.rank, each.opened_at, each.queued_at, each.version)
         for each in tickets
         if each.status is Status.QUEUED
     }
     queued = {each.id: each.demand for each in tickets if each.status is Status.QUEUED}
-    assert of("department_queue", "ticket_id", "kept_back", "due_at") == {
+    assert of(rows, "department_queue", "ticket_id", "kept_back", "due_at") == {
         (ticket_id, not demand.returned, demand.due_at or NEVER_DUE) for ticket_id, demand in queued.items()
     }
     assert by_id(rows, department_queue, "demand", Demand) == queued
+
+
+def agents_say_so(rows: Rows, desk: Desk) -> None:
+    agents = desk.all(Agent)
     assigned_total = Counter(event.originator_id for event in desk.log if isinstance(event.fact, WorkReserved))
     names = {event.originator_id: event.fact.name for event in desk.log if isinstance(event.fact, AgentRegistered)}
-    assert of("agent_load", "agent_id", "name", "department_ids", "availability", "availability_since") == {
+    assert of(rows, "agent_load", "agent_id", "name", "department_ids", "availability", "availability_since") == {
         (each.id, names[each.id], each.department_ids, each.availability, _available_since(desk, each))
         for each in agents
     }
-    assert of("agent_load", "agent_id", "capacity", "open_work", "open_tickets", "assigned_total") == {
+    assert of(rows, "agent_load", "agent_id", "capacity", "open_work", "open_tickets", "assigned_total") == {
         (each.id, each.capacity, each.open_work, len(each.work), assigned_total[each.id]) for each in agents
     }
-    assert of("agent_load", "agent_id", "on_duty", "duty_changes_at") == {
+    assert of(rows, "agent_load", "agent_id", "on_duty", "duty_changes_at") == {
         (each.id, each.on_duty, _duty_changes_at(desk, each)) for each in agents
     }
     assert by_id(rows, agent_load, "skills", dict[str, int]) == {each.id: each.skills for each in agents}
     assert by_id(rows, agent_load, "schedule", Schedule) == {each.id: each.schedule for each in agents}
-    assert of("agent_turns", "agent_id", "department_id", "last_turn") == {
+    assert of(rows, "agent_turns", "agent_id", "department_id", "last_turn") == {
         (*key, position) for key, position in _turns(desk).items()
     }
-    assert of("departments", "department_id", "name", "policy", "paused", "version") == {
+
+
+def departments_say_so(rows: Rows, desk: Desk) -> None:
+    departments = desk.all(Department)
+    assert of(rows, "departments", "department_id", "name", "policy", "paused", "version") == {
         (each.id, each.name, each.policy, each.paused, each.version) for each in departments
     }
-    assert of("departments", "department_id", "offline_after", "unanswered_after", "stays_online") == {
+    assert of(rows, "departments", "department_id", "offline_after", "unanswered_after", "stays_online") == {
         (each.id, each.take_back.offline_after, each.take_back.unanswered_after, each.take_back.stays_online)
         for each in departments
     }
     for name in ("targets", "weights_by_priority", "weights_by_channel"):
         said = by_id(rows, departments_table, name, dict[str, int])
         assert said == {each.id: getattr(each, name) for each in departments}
+    assert by_id(rows, departments_table, "calendar", BusinessCalendar) == {e.id: e.calendar for e in departments}
+    assert by_id(rows, departments_table, "staffing", StaffingTerms | None) == {e.id: e.staffing for e in departments}
+    assert of(rows, "known_events", "department_id", "event_id", "name", "kind", "begins_at", "ends_at") == {
+        (each.id, *msgspec.structs.astuple(event)) for each in departments for event in each.known_events.values()
+    }
+
+
+def traffic_says_so(rows: Rows, desk: Desk) -> None:
     traffic = traffic_of(desk.log)
     assert set(rows["traffic_history"]) == traffic.quarters
     assert set(rows["handle_times"]) == traffic.handle_times
@@ -151,33 +172,36 @@ def says_what_the_domain_says(rows: Rows, desk: Desk) -> None:
     )
     assert spans == traffic.pasts
     assert {row[0] for row in rows["open_tickets"] if row[1] is None} == {
-        each.id for each in tickets if each.status not in {Status.RESOLVED, Status.CLOSED}
+        each.id for each in desk.all(Ticket) if each.status not in {Status.RESOLVED, Status.CLOSED}
     }
-    assert by_id(rows, departments_table, "calendar", BusinessCalendar) == {e.id: e.calendar for e in departments}
-    assert by_id(rows, departments_table, "staffing", StaffingTerms | None) == {e.id: e.staffing for e in departments}
-    assert of("known_events", "department_id", "event_id", "name", "kind", "begins_at", "ends_at") == {
-        (each.id, *msgspec.structs.astuple(event)) for each in departments for event in each.known_events.values()
-    }
-    assert of("forecasts", "department_id", "horizon", "begin") == {
+
+
+def forecasts_say_so(rows: Rows, desk: Desk) -> None:
+    assert of(rows, "forecasts", "department_id", "horizon", "begin") == {
         (day.department_id or DESK_ID, *key) for day in desk.all(ForecastDay) for key in day.issued
     }
     assert _updates(rows) == _last_updates(desk)
-    assert of("forecast_scores", "department_id", "hour", "lead_hours") == {
+    assert of(rows, "forecast_scores", "department_id", "hour", "lead_hours") == {
         (day.department_id or DESK_ID, *key) for day in desk.all(ForecastDay) for key in day.scored
     }
     chosen = Counter(event.originator_id for event in desk.log if isinstance(event.fact, ForecastModelChosen))
-    assert of("forecast_models", "model_id", "department_id", "model", "settings", "chosen_at", "times_chosen") == {
+    assert of(
+        rows, "forecast_models", "model_id", "department_id", "model", "settings", "chosen_at", "times_chosen"
+    ) == {
         (each.id, each.department_id or DESK_ID, each.model, each.settings, each.chosen_at, chosen[each.id])
         for each in desk.all(ForecastModel)
     }
-    assert of("forecast_models", "model_id", "drifted", "choice_asked", "version") == {
+    assert of(rows, "forecast_models", "model_id", "drifted", "choice_asked", "version") == {
         (each.id, each.drifted, each.choice_asked, each.version) for each in desk.all(ForecastModel)
     }
-    assert of("staffing_advice", "advice_id", "department_id", "state", "kind", "agents", "version") == {
+
+
+def advice_says_so(rows: Rows, desk: Desk) -> None:
+    assert of(rows, "staffing_advice", "advice_id", "department_id", "state", "kind", "agents", "version") == {
         (each.id, each.department_id, each.state, each.told.kind, each.told.agents, each.version)
         for each in desk.all(StaffingAdvice)
     }
-    assert of("staffing_advice", "advice_id", "begins_at", "ends_at", "with_department_id", "share_without") == {
+    assert of(rows, "staffing_advice", "advice_id", "begins_at", "ends_at", "with_department_id", "share_without") == {
         (each.id, each.told.begin, each.told.end, each.told.with_department_id, each.told.share_without)
         for each in desk.all(StaffingAdvice)
     }
@@ -188,6 +212,13 @@ def says_what_the_domain_says(rows: Rows, desk: Desk) -> None:
     assert {advice_id: score is not None for advice_id, score in scores.items()} == {
         each.id: each.scored for each in desk.all(StaffingAdvice)
     }
+
+
+def of(rows: Rows, table: str, *names: str) -> set[tuple]:
+    """These columns of a table's rows."""
+    columns = next([column.name for column in each.columns] for each in TABLES if each.name == table)
+    indexes = [columns.index(name) for name in names]
+    return {tuple(_plain(row[index]) for index in indexes) for row in rows[table]}
 
 
 def _updates(rows: Rows) -> dict[tuple[UUID, datetime], int]:

@@ -104,7 +104,7 @@ class Traffic:
 async def test_a_live_history_is_reproduced(core: Core, seed: int) -> None:
     """Several people at once and the assigner beside them, so that choices are based on less than the log holds."""
     entries = await a_live_history(core, seed)
-    assert must_reproduce(entries) > 20
+    assert must_reproduce(entries) > 30
 
 
 async def a_live_history(core: Core, seed: int) -> list[LogEntry]:

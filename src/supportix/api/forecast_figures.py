@@ -4,10 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from prometheus_client.core import GaugeMetricFamily
 
-from supportix.domain.forecast_words import DESK_ID
+from supportix.domain.forecast_words import DESK, DESK_ID
 from supportix.projections.forecast_queries import LatestForecast
-
-DESK = "desk"
 
 
 class ForecastFigures:

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from supportix.projections.forecast_queries import Accuracy, IssuedForecast, ModelView
     from supportix.settings import Settings
 
-DESK = "desk"
-SHOWN_HOURS = 24
 BARS = "▏▎▍▌▋▊▉█"
 BAR_WIDTH = 24
 _TRAFFIC_ENDS = "SELECT max(quarter) FROM read_model.traffic_history WHERE arrivals > 0"
@@ -172,19 +170,19 @@ def evaluate(
 
 def _series(settings: Settings, department: str | None) -> NamedDepartment:
     """The whole desk's where no department is named."""
-    from supportix.domain.forecast_words import DESK_ID
+    from supportix.domain.forecast_words import DESK, DESK_ID, DESK_NAME
     from supportix.projections.forecast_report_queries import common_time_zone
 
     if department is not None and department != DESK:
         return named_department(settings, department)
     time_zone = common_time_zone(each.time_zone for each in departments(settings))
-    return NamedDepartment(DESK_ID, "the whole desk", time_zone)
+    return NamedDepartment(DESK_ID, DESK_NAME, time_zone)
 
 
 def _names(settings: Settings) -> dict[UUID, str]:
-    from supportix.domain.forecast_words import DESK_ID
+    from supportix.domain.forecast_words import DESK_ID, DESK_NAME
 
-    return department_names(settings) | {DESK_ID: "the whole desk"}
+    return department_names(settings) | {DESK_ID: DESK_NAME}
 
 
 async def _issued(
@@ -232,8 +230,8 @@ async def _models(settings: Settings) -> list[ModelView]:
 
 async def _history(settings: Settings, series: NamedDepartment, until: datetime | None) -> Any:
     from supportix.cli.preparing import open_pool
+    from supportix.domain.forecast_words import hour_of
     from supportix.forecasting.histories import whole_histories
-    from supportix.forecasting.process import hour_of
 
     async with open_pool(settings) as pool:
         if until is None:
@@ -251,7 +249,7 @@ def _rows(steps: Steps, time_zone: str) -> list[Sequence[str]]:
     zone, longest = ZoneInfo(time_zone), max((*steps.means, 1e-9))
     shown: list[Sequence[str]] = []
     for place, mean in enumerate(steps.means):
-        low95, low80, *_, high80, high95 = (row[place] for row in steps.quantiles)
+        low95, low80, *_, high80, high95 = steps.quantiles_of(place)
         hour = steps.begin_of(place).astimezone(zone)
         shown.append(
             (

@@ -106,9 +106,12 @@ class Planning:
 
 
 def must_have_holidays(country: str | None) -> None:
-    """Where the package `holidays` is installed, it has to know the country. Refused: UnknownCountry."""
-    if country is None or (known := _known_countries()) is None:
+    """Refused: UnknownCountry, for one whose public holidays aren't known."""
+    if country is None:
         return
+    import holidays
+
+    known: dict[str, list[str]] = holidays.list_supported_countries()
     code, _, subdivision = country.partition("-")
     if code not in known:
         raise UnknownCountry(
@@ -117,13 +120,3 @@ def must_have_holidays(country: str | None) -> None:
     if subdivision and subdivision not in known[code]:
         expected = ", ".join(known[code]) or "none"
         raise UnknownCountry(f"subdivision {subdivision!r} of {code} was given; expected one of: {expected}")
-
-
-def _known_countries() -> dict[str, list[str]] | None:
-    """Subdivisions by country; None where the package isn't installed."""
-    try:
-        import holidays
-    except ModuleNotFoundError:
-        return None
-    known: dict[str, list[str]] = holidays.list_supported_countries()
-    return known

@@ -3,7 +3,7 @@
 Counts are tickets that arrive in a department, at its home. Stored in events: never rename a field.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import chain
 from math import isfinite
@@ -12,9 +12,22 @@ from uuid import UUID
 import msgspec
 
 from supportix.domain.errors import InvalidInput
+from supportix.domain.ids import DepartmentId
 
 DESK_ID = UUID("00000000-0000-7000-8000-00000000de5c")
 """Stands for the whole desk where series are told apart by an id; no department has it."""
+DESK, DESK_NAME = "desk", "the whole desk"
+"""What it is called by programs, and by people."""
+
+
+def department_of(series_id: UUID) -> DepartmentId | None:
+    """Whose series it is; None: the whole desk's."""
+    return None if series_id == DESK_ID else DepartmentId(series_id)
+
+
+def hour_of(moment: datetime) -> datetime:
+    """The begin of the UTC hour in which a moment lies."""
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 class Horizon(StrEnum):
@@ -56,6 +69,10 @@ class Steps(msgspec.Struct, frozen=True, gc=False):
 
     def begin_of(self, place: int) -> datetime:
         return self.begin + timedelta(seconds=place * self.step_seconds)
+
+    def quantiles_of(self, place: int) -> tuple[float, ...]:
+        """Of one step, at LEVELS."""
+        return tuple(row[place] for row in self.quantiles)
 
     @property
     def end(self) -> datetime:

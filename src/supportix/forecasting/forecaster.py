@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 
 from supportix.domain.errors import Conflict, InvalidInput
+from supportix.domain.forecast_words import LEVELS
 from supportix.forecasting.calendar import HOUR, Calendar
 from supportix.forecasting.candidates import Mixture
 from supportix.forecasting.choosing import BUCKETS, COLD, Choice
@@ -14,16 +15,14 @@ from supportix.forecasting.distribution import UNKNOWN_DISPERSION, Errors, Predi
 from supportix.forecasting.ensemble import Members
 from supportix.forecasting.evaluation import levels_of
 from supportix.forecasting.levels import AHEAD, MARGIN, Levels
-from supportix.forecasting.posterior import RunningHour, running_hour
+from supportix.forecasting.posterior import Posterior, posterior
 from supportix.forecasting.quarters import Quarters
 from supportix.forecasting.record import Record
 from supportix.forecasting.robust import cannot_be_silent
 from supportix.forecasting.series import Counts, Series, SeriesInvalid, why_no_count
 from supportix.forecasting.usual import Array, Prior
 
-QUANTILES = ("0.025", "0.1", "0.25", "0.5", "0.75", "0.9", "0.975")
-"""The median, and the bounds of the 50, 80 and 95 % intervals."""
-_LEVELS = tuple(float(each) for each in QUANTILES)
+QUANTILES = tuple(f"{level:g}" for level in LEVELS)
 
 
 class Forecast(msgspec.Struct, frozen=True):
@@ -165,8 +164,8 @@ class Forecaster:
         """Two hours, the running one and the next, from what has arrived so far. Cheap: nothing is fitted again."""
         found = self._within(min(max(elapsed_seconds / 3600, 0.0), 1.0), max(arrived, 0.0))
         errors = self._errors(2)
-        of_first = found.remaining.quantile(_LEVELS) + arrived
-        of_next = Predictive(np.array([found.after]), errors[1]).quantile(_LEVELS)
+        of_first = found.remaining.quantile(LEVELS) + arrived
+        of_next = Predictive(np.array([found.after]), errors[1]).quantile(LEVELS)
         means = np.array([found.left + arrived, found.after])
         return self._told(self._hour, HOUR, means, np.concatenate([of_first, of_next], axis=1))
 
@@ -209,9 +208,9 @@ class Forecaster:
     def _ahead(self, hours: int) -> Array:
         return self._raw(hours) * self._record.correction()
 
-    def _within(self, elapsed: float, arrived: float) -> RunningHour:
+    def _within(self, elapsed: float, arrived: float) -> Posterior:
         mean = float(self._ahead(1)[0])
-        found = running_hour(mean, self._errors(1)[0], self._elapsed_share(elapsed), arrived)
+        found = posterior(mean, self._errors(1)[0], self._elapsed_share(elapsed), arrived)
         factor = self._record.correction()
         after = self._combined(self._members.after((arrived + found.left) / factor))
         return msgspec.structs.replace(found, after=float(after[0]) * factor)
@@ -251,10 +250,10 @@ def _unsure(levels: Levels, prior: Prior) -> Errors:
 
 def _quantiles(means: Array, errors: Sequence[Errors]) -> Array:
     """Levels by steps; steps of the same errors are reckoned together."""
-    found = np.zeros((len(_LEVELS), len(means)))
+    found = np.zeros((len(LEVELS), len(means)))
     start = 0
     for end in range(1, len(means) + 1):
         if end == len(means) or errors[end] is not errors[start]:
-            found[:, start:end] = Predictive(means[start:end], errors[start]).quantile(_LEVELS)
+            found[:, start:end] = Predictive(means[start:end], errors[start]).quantile(LEVELS)
             start = end
     return found

@@ -3,8 +3,8 @@
 Read whole once, and from then on hour by hour.
 """
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg_pool import AsyncConnectionPool
 
-from supportix.domain.forecast_words import DESK_ID
+from supportix.domain.forecast_words import DESK_ID, DESK_NAME, hour_of
 from supportix.forecasting.calendar import HOUR, QUARTER, Calendar, slots
 from supportix.forecasting.quarters import Quarters
 from supportix.forecasting.series import Series, on_grid
@@ -78,12 +78,21 @@ async def whole_histories(pool: AsyncConnectionPool[Any], until: datetime) -> Hi
     return Histories(found.position, [*with_traffic, *_desk(with_traffic, until)])
 
 
-async def latest_counts(
-    pool: AsyncConnectionPool[Any], begin: datetime, until: datetime
-) -> tuple[int, dict[UUID, Counts]]:
-    """The position, and the quarters of each department from one hour to another."""
+class Latest(msgspec.Struct, frozen=True, eq=False):
+    """The quarters of every department from one hour to another, with its calendar as it is now."""
+
+    position: int
+    quarters: Mapping[UUID, Counts]
+    calendars: Mapping[UUID, Calendar]
+
+
+async def latest_counts(pool: AsyncConnectionPool[Any], begin: datetime, until: datetime) -> Latest:
     found = await department_series(pool, None, begin, until)
-    return found.position, {each.department_id: each.arrivals.astype(np.float64) for each in found.value}
+    return Latest(
+        position=found.position,
+        quarters={each.department_id: each.arrivals.astype(np.float64) for each in found.value},
+        calendars={each.department_id: calendar_of(each) for each in found.value},
+    )
 
 
 def _history(of: DepartmentSeries, until: datetime) -> History:
@@ -91,7 +100,7 @@ def _history(of: DepartmentSeries, until: datetime) -> History:
     if of.begins_at is None:
         raise AssertionError("only departments with traffic have a history")
     first = until - LONGEST
-    skipped = max(timedelta(0), of.begins_at.astimezone(UTC).replace(minute=0) - first) // QUARTER
+    skipped = max(timedelta(0), hour_of(of.begins_at) - first) // QUARTER
     begin = first + skipped * QUARTER
     quarters = of.arrivals[skipped:].astype(np.float64)
     trusted = np.ones(len(quarters), np.bool_)
@@ -124,4 +133,4 @@ def _desk(histories: Sequence[History], until: datetime) -> list[History]:
         trusted[place:] &= each.trusted
     busiest = max(histories, key=lambda each: float(each.quarters.sum()))
     calendar = Calendar(time_zone=busiest.calendar.time_zone, country=busiest.calendar.country)
-    return [History(DESK_ID, "the whole desk", calendar, begin, quarters, trusted)]
+    return [History(DESK_ID, DESK_NAME, calendar, begin, quarters, trusted)]

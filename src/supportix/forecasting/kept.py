@@ -6,11 +6,13 @@ import msgspec
 import numpy as np
 
 from supportix.forecasting.choosing import Choice, not_compared
-from supportix.forecasting.forecaster import Forecaster
+from supportix.forecasting.forecaster import FitTooOld, Forecaster
 from supportix.forecasting.histories import Counts, History
 
 REFIT_AFTER = timedelta(hours=24)
 CHOSEN_FOR = timedelta(days=28)
+OWN_HOURS = 28 * 24
+"""With so much history of its own, a department isn't supposed to be like others any longer."""
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -43,7 +45,15 @@ class Kept(msgspec.Struct, eq=False):
         before = len(self.history.hours)
         self.history.add(quarters)
         if self.forecaster is not None:
-            self.forecaster.observe(self.history.hours[before:])
+            try:
+                self.forecaster.observe(self.history.hours[before:])
+            except FitTooOld:
+                self.forecaster = None  # It is fitted anew before anything is forecast.
+
+    @property
+    def is_young(self) -> bool:
+        """Whether it is still supposed to be like other departments."""
+        return len(self.history.hours) < OWN_HOURS
 
     def is_due_for_fit(self, now: datetime) -> bool:
         return self.fitted_at is None or now - self.fitted_at >= REFIT_AFTER

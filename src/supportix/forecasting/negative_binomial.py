@@ -23,6 +23,15 @@ def gamma_shape(mean: float, deviation: float) -> float:
     return min(POISSON, mean * mean / excess) if excess > 0 else POISSON
 
 
+def updated_rate(mean: float, shape: float, arrived: float, share: float) -> float:
+    """The rate of a whole hour after `arrived` of it in this share of it, where `mean` was expected, which is above 0.
+
+    The gamma's posterior mean; its shape is then `shape` + `arrived` (Gelman et al., Bayesian Data Analysis, 3rd ed.,
+    2.6).
+    """
+    return (shape + arrived) / (shape / mean + share)
+
+
 def quantiles(mean: float, shape: float, levels: Sequence[float] = LEVELS) -> list[float]:
     """Of a negative binomial count, at these levels, which rise: the least counts that reach them."""
     if mean < _NOTHING:

@@ -8,16 +8,18 @@ Reads the read models of traffic and forecasts; the reckoning is done in a proce
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from supportix.commands.desk import SupportDesk
+from supportix.domain.forecast_words import hour_of
 from supportix.forecasting.advising import advise_all
 from supportix.forecasting.keeping import Keeping
 from supportix.forecasting.messages import Ask, Failed, Issue, Read, Setting, Tend, Told, ToSave
 from supportix.forecasting.reckoner import JOB, Reckoner
 from supportix.forecasting.running_forecasts import RunningForecasts
+from supportix.forecasting.settling import settled
 from supportix.projections.forecasts import Forecasts
 from supportix.projections.traffic_history import TrafficHistory
 from supportix.store.committer import Fence
@@ -35,8 +37,7 @@ RETRY_SECONDS = 300.0
 SAVED_TOGETHER = 64
 
 _TRAFFIC = "SELECT EXISTS (SELECT FROM read_model.traffic_history)"
-_REACHED = "SELECT coalesce(min(position), 0), count(*) FROM checkpoints WHERE name = ANY(%s)"
-_READ_FROM = [TrafficHistory.name, Forecasts.name]
+_READ_FROM = (TrafficHistory.name, Forecasts.name)
 
 _log = structlog.get_logger(__name__)
 
@@ -88,7 +89,7 @@ class Forecasting:
 
         A desk without any traffic needs none. Raises LeaseLost.
         """
-        await self._settled()
+        await settled(self._desk, _READ_FROM)
         return not await self._needs_forecasts() or await self._save_all(Issue(hour))
 
     async def _needs_forecasts(self) -> bool:
@@ -119,28 +120,13 @@ class Forecasting:
         _log.info("forecasts reckoned", hour=ask.hour.isoformat(), messages=recorded, position=position)
         return True
 
-    async def _settled(self) -> None:
-        """Wait until the read models hold all that stands in the log now."""
-        head = await self._desk.reading.head()
-        while True:
-            async with self._desk.pool.connection() as connection:
-                row = await (await connection.execute(_REACHED, (_READ_FROM,))).fetchone()
-            if row is not None and row[1] == len(_READ_FROM) and row[0] >= head:
-                return
-            await asyncio.sleep(0.05)
-
     async def _follow(self, hour: datetime, until: datetime) -> None:
         """Let arrivals change the forecasts of this hour, until then."""
-        await self._settled()
+        await settled(self._desk, _READ_FROM)
         await self._running.begin(hour)
         while (left := (until - self._clock()).total_seconds()) > 0:
             await self._running.look()
             await asyncio.sleep(min(left, LOOK_SECONDS))
-
-
-def hour_of(moment: datetime) -> datetime:
-    """The begin of the UTC hour in which a moment lies."""
-    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 @contextmanager

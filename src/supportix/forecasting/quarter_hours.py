@@ -18,7 +18,7 @@ def by_quarters(steps: Steps, shares: Sequence[float] = ()) -> Steps:
         shares = (1 / AN_HOUR,) * (AN_HOUR * len(steps.means))
     means, columns = [], []
     for place, mean in enumerate(steps.means):
-        shape = gamma_shape(max(mean, 1e-9), deviation_of([row[place] for row in steps.quantiles]))
+        shape = gamma_shape(max(mean, 1e-9), deviation_of(steps.quantiles_of(place)))
         for share in shares[AN_HOUR * place : AN_HOUR * (place + 1)]:
             means.append(mean * share)
             columns.append(quantiles(mean * share, shape))

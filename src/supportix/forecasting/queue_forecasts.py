@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 from psycopg_pool import AsyncConnectionPool
 
-from supportix.domain.forecast_words import FEWEST_HOURS, HOUR_SECONDS, Horizon, Steps
+from supportix.domain.forecast_words import FEWEST_HOURS, HOUR_SECONDS, Horizon, Steps, hour_of
 from supportix.domain.ids import DepartmentId
 from supportix.forecasting.running_hour import running_hour
 
@@ -129,7 +129,7 @@ class QueueForecasts:
         return {DepartmentId(key): self._known[key][1] for key in scenes}
 
     async def _look_up_forecasts(self, ids: frozenset[UUID], at: datetime) -> None:
-        read_for = (ids, _hour(at))
+        read_for = (ids, hour_of(at))
         if read_for == self._read_for and time.monotonic() - self._read_at < KEPT_SECONDS:
             return
         wanted = {
@@ -148,7 +148,7 @@ class QueueForecasts:
         if not ids:
             return {}
         until = at + timedelta(seconds=INTERVALS * INTERVAL_SECONDS)
-        wanted = {"ids": ids, "at": at, "until": until, "hour": _hour(at)}
+        wanted = {"ids": ids, "at": at, "until": until, "hour": hour_of(at)}
         async with self._pool.connection() as connection:
             rows = await (await connection.execute(_NOW, wanted, prepare=True)).fetchall()
         return {
@@ -192,7 +192,7 @@ def _lengths(scenes: Mapping[UUID, _Scene], at: datetime) -> dict[UUID, tuple[_S
 
 def _to_come(scene: _Scene, at: datetime) -> tuple[float, ...]:
     """Arrivals of the intervals from now on, by the forecasts of this hour and the next as they stand now."""
-    hour = _hour(at)
+    hour = hour_of(at)
     elapsed = (at - hour).total_seconds()
     now, following = _hours(scene, hour, elapsed)
     left = HOUR_SECONDS - elapsed
@@ -211,7 +211,3 @@ def _hours(scene: _Scene, hour: datetime, elapsed: float) -> tuple[float, float]
     rest = Steps(steps.begin_of(place), HOUR_SECONDS, steps.means[place:], quantiles)
     updated = running_hour(rest, arrived=scene.arrived, elapsed_seconds=elapsed, carry=scene.forecast.carry)
     return max(0.0, updated.means[0] - scene.arrived), updated.means[1]
-
-
-def _hour(at: datetime) -> datetime:
-    return at.replace(minute=0, second=0, microsecond=0)

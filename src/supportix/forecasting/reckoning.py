@@ -12,13 +12,13 @@ import msgspec
 import numpy as np
 from psycopg_pool import AsyncConnectionPool
 
-from supportix.domain.forecast_words import DESK_ID, Confidence, Horizon
+from supportix.domain.forecast_words import DESK_ID, Confidence, Horizon, department_of
 from supportix.forecasting.batch import Job, fit_many
 from supportix.forecasting.calendar import HOUR
 from supportix.forecasting.choosing import choose
 from supportix.forecasting.cold_start import pooled
 from supportix.forecasting.drift import drifts
-from supportix.forecasting.histories import latest_counts, whole_histories
+from supportix.forecasting.histories import Latest, latest_counts, whole_histories
 from supportix.forecasting.kept import REFIT_AFTER, Kept, Stored, taken_up
 from supportix.forecasting.messages import (
     Ask,
@@ -34,14 +34,13 @@ from supportix.forecasting.messages import (
 )
 from supportix.forecasting.outward import candidate_scores, coherent, evaluated, shares_of, steps_of
 from supportix.forecasting.scores import Past, issued_for, scored
+from supportix.forecasting.usual import Prior
 
 DAY_HOURS, FORTNIGHT_HOURS = 24, 14 * 24
 WHOLE_AT = 0
 """The UTC hour in which all traffic is read anew, since a past may have been imported."""
 MOST_SCORED_HOURS = 48
 FITTED_TOGETHER = 16
-_OWN_HOURS = 28 * 24
-"""With so much history of its own, a department isn't supposed to be like others any longer."""
 LOCAL, DASK = "local", "dask"
 
 _STORED = """
@@ -84,17 +83,24 @@ class Reckoning:
         if self._until is None or not timedelta(0) <= hour - self._until <= REFIT_AFTER:
             await self._take_all_in(pool, hour)
             return
-        position, counts = await latest_counts(pool, self._until, hour)
-        if any(series_id not in self._kept and quarters.any() for series_id, quarters in counts.items()):
+        latest = await latest_counts(pool, self._until, hour)
+        if self._is_news(latest):
             await self._take_all_in(pool, hour)
             return
-        length = (hour - self._until) // HOUR * 4
-        for series_id, kept in self._kept.items():
-            if series_id != DESK_ID:
-                kept.add(counts.get(series_id, np.zeros(length)))
-        if DESK_ID in self._kept:
-            self._kept[DESK_ID].add(np.sum([counts[each] for each in counts if each in self._kept], axis=0))
-        self._until, self._position = hour, position
+        departments = [kept for series_id, kept in self._kept.items() if series_id != DESK_ID]
+        for kept in departments:
+            kept.add(latest.quarters[kept.history.series_id])
+        if departments:
+            self._kept[DESK_ID].add(np.sum([latest.quarters[each.history.series_id] for each in departments], axis=0))
+        self._until, self._position = hour, latest.position
+
+    def _is_news(self, latest: Latest) -> bool:
+        """Whether a department has its first traffic, or another calendar: known events among it."""
+        for series_id, quarters in latest.quarters.items():
+            kept = self._kept.get(series_id)
+            if quarters.any() if kept is None else kept.history.calendar != latest.calendars[series_id]:
+                return True
+        return False
 
     async def _take_all_in(self, pool: AsyncConnectionPool[Any], hour: datetime) -> None:
         self._tell(Told("Reading the traffic", 0, 1))
@@ -116,7 +122,8 @@ class Reckoning:
             each.fitted_at = now
 
     def _fitted(self, kept: Sequence[Kept]) -> Iterator[Kept]:
-        jobs = [self._job(each) for each in kept]
+        usual = self._usual() if any(each.is_young for each in kept) else None
+        jobs = [self._job(each, usual) for each in kept]
         setting = self._setting
         if setting.backend == LOCAL:
             fitted = fit_many(jobs, workers=setting.workers)
@@ -128,21 +135,20 @@ class Reckoning:
             found.forecaster = forecaster
             yield found
 
-    def _job(self, kept: Kept) -> Job:
+    def _usual(self) -> Prior | None:
+        """What is usual for this desk's departments, as far as they have been there for long enough to tell."""
+        histories = [kept.history for series_id, kept in self._kept.items() if series_id != DESK_ID]
+        return pooled((each.hourly(), each.calendar) for each in histories)
+
+    def _job(self, kept: Kept, usual: Prior | None) -> Job:
         history = kept.history
-        others = (
-            each.history for each in self._kept.values() if each.history.series_id not in {DESK_ID, history.series_id}
-        )
-        prior = None
-        if len(history.hours) < _OWN_HOURS:
-            prior = pooled((each.hourly(), each.calendar) for each in others)
         return Job(
             key=str(history.series_id),
             series=history.hourly(),
             calendar=history.calendar,
             choice=kept.choice,
             record=kept.forecaster.record if kept.forecaster is not None else None,
-            prior=prior,
+            prior=usual if kept.is_young else None,
         )
 
     def _tell_forecasts(self, hour: datetime) -> None:
@@ -160,7 +166,7 @@ class Reckoning:
             forecast = forecasts[series_id]
             self._tell(
                 ToIssue(
-                    department_id=_outward(series_id),
+                    department_id=department_of(series_id),
                     horizon=horizon,
                     steps=steps_of(forecast),
                     model=forecast.model,
@@ -196,29 +202,30 @@ class Reckoning:
             if series_id in self._kept:
                 self._kept[series_id].wants_choice = Stored(*stored).wants_choice
         for series_id, drift in await drifts(pool, hour):
-            self._tell(ToTellDrift(department_id=_outward(series_id), drift=drift))
+            self._tell(ToTellDrift(department_id=department_of(series_id), drift=drift))
             if series_id in self._kept:
                 self._kept[series_id].wants_choice |= drift.found
 
     def _tend(self, ask: Tend) -> None:
+        """Fits come first: a model that is too old can't go on, and one that isn't the best can."""
+        for some in _in_parts([each for each in self._kept.values() if each.is_due_for_fit(ask.hour)], FITTED_TOGETHER):
+            if datetime.now(UTC) >= ask.until:
+                return
+            self._fit(some, ask.hour)
         due = [each for each in self._kept.values() if each.is_due_for_choice(ask.hour)]
         for done, each in enumerate(sorted(due, key=lambda kept: -float(kept.history.quarters.sum()))):
             if datetime.now(UTC) >= ask.until:
                 return
             self._tell(Told(f"Choosing a model for {each.history.name}", done, len(due)))
             self._choose(each, ask.hour)
-        for some in _in_parts([each for each in self._kept.values() if each.is_due_for_fit(ask.hour)], FITTED_TOGETHER):
-            if datetime.now(UTC) >= ask.until:
-                return
-            self._fit(some, ask.hour)
 
     def _choose(self, kept: Kept, now: datetime) -> None:
         """Compare the candidates on the series' own past; the winner forecasts from the next hour on."""
-        job = self._job(kept)
+        job = self._job(kept, self._usual() if kept.is_young else None)
         choice = choose(job.series, job.calendar, prior=job.prior)
         self._tell(
             ToChoose(
-                department_id=_outward(kept.history.series_id),
+                department_id=department_of(kept.history.series_id),
                 model=choice.mixture.name,
                 members=choice.mixture.members,
                 confidence=Confidence(choice.confidence),
@@ -230,10 +237,6 @@ class Reckoning:
         )
         kept.choice, kept.chosen_at, kept.wants_choice = choice, now, False
         self._fit([kept], now)
-
-
-def _outward(series_id: UUID) -> UUID | None:
-    return None if series_id == DESK_ID else series_id
 
 
 def _in_parts(kept: Sequence[Kept], size: int) -> Iterator[Sequence[Kept]]:

@@ -8,8 +8,9 @@ from uuid import UUID
 import msgspec
 from psycopg_pool import AsyncConnectionPool
 
-from supportix.domain.forecast_words import DESK_ID, HOUR_SECONDS, LEVELS, Horizon, Steps
+from supportix.domain.forecast_words import DESK_ID, HOUR_SECONDS, Horizon, Steps, department_of
 from supportix.forecasting.keeping import Keeping
+from supportix.forecasting.negative_binomial import deviation_of
 from supportix.forecasting.running_hour import running_hour
 from supportix.projections.traffic_history import TrafficHistory
 
@@ -87,8 +88,7 @@ class RunningForecasts:
                 self._position = -1  # To be told after the pause, though nothing more arrives.
                 continue
             series.told, series.told_at = steps, now
-            whose = None if department_id == DESK_ID else department_id
-            await self._keeping.update(whose, steps, arrived=count, elapsed_seconds=elapsed)
+            await self._keeping.update(department_of(department_id), steps, arrived=count, elapsed_seconds=elapsed)
             told += 1
         return told
 
@@ -108,5 +108,4 @@ def _moved(series: _Running, steps: Steps) -> float:
 
 def _spread(steps: Steps, place: int) -> float:
     """About a standard deviation, one ticket at least."""
-    low, high = (steps.quantiles[LEVELS.index(level)][place] for level in (0.1, 0.9))
-    return max(1.0, (high - low) / 2.56)
+    return max(1.0, deviation_of(steps.quantiles_of(place)))

@@ -8,7 +8,7 @@ Huang 2008, https://doi.org/10.1287/msom.1070.0179). Plain Python, since it runs
 
 from supportix.domain.errors import InvalidInput
 from supportix.domain.forecast_words import FEWEST_HOURS, HOUR_SECONDS, Steps
-from supportix.forecasting.negative_binomial import deviation_of, gamma_shape, quantiles
+from supportix.forecasting.negative_binomial import deviation_of, gamma_shape, quantiles, updated_rate
 
 _LEAST_MEAN = 1e-3
 """An hour in which nothing was expected is taken to be worth as much, so that what comes nevertheless counts."""
@@ -35,21 +35,18 @@ def running_hour(steps: Steps, *, arrived: int, elapsed_seconds: float, carry: f
         raise RunningHourInvalid("steps of an hour were expected, two at least")
     share = elapsed_seconds / HOUR_SECONDS
     mean = max(steps.means[0], _LEAST_MEAN)
-    shape = gamma_shape(mean, _deviation(steps, 0))
-    updated = shape + arrived
-    rate = updated / (shape / mean + share)
+    shape = gamma_shape(mean, deviation_of(steps.quantiles_of(0)))
+    rate = updated_rate(mean, shape, arrived, share)
     left = rate * (1 - share)
-    now = [arrived + each for each in quantiles(left, updated)]
+    now = [arrived + each for each in quantiles(left, shape + arrived)]
     factor = (rate / mean) ** carry
     next_mean = steps.means[1] * factor
-    following = quantiles(next_mean, gamma_shape(max(next_mean, _LEAST_MEAN), _deviation(steps, 1) * factor))
+    following = quantiles(
+        next_mean, gamma_shape(max(next_mean, _LEAST_MEAN), deviation_of(steps.quantiles_of(1)) * factor)
+    )
     return Steps(
         begin=steps.begin,
         step_seconds=HOUR_SECONDS,
         means=(arrived + left, next_mean),
         quantiles=tuple(zip(now, following, strict=True)),
     )
-
-
-def _deviation(steps: Steps, place: int) -> float:
-    return deviation_of([row[place] for row in steps.quantiles])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from psycopg_pool import AsyncConnectionPool
 
 from supportix.domain.forecast_day import utc_day
-from supportix.domain.forecast_words import DESK_ID, LEVELS, Horizon, HourScore
+from supportix.domain.forecast_words import LEVELS, Horizon, HourScore, department_of
 from supportix.forecasting.messages import ToScore
 from supportix.forecasting.negative_binomial import cumulative, deviation_of, gamma_shape
 
@@ -88,7 +88,7 @@ def scored(issued: Iterable[IssuedHour], hour: datetime, past_of: dict[UUID, Pas
     """What to record of this hour. A series whose counts aren't known is passed over."""
     return [
         ToScore(
-            department_id=None if each.series_id == DESK_ID else each.series_id,
+            department_id=department_of(each.series_id),
             day=utc_day(each.begin),
             scores=(hour_score(each, hour, past_of[each.series_id]),),
         )

@@ -1,7 +1,7 @@
 """A department's staffing for the next day as a table: what is expected, needed and there, hour by hour."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +9,7 @@ import msgspec
 from psycopg_pool import AsyncConnectionPool
 
 from supportix.domain.errors import Conflict, NotFound
-from supportix.domain.forecast_words import Confidence
+from supportix.domain.forecast_words import Confidence, hour_of
 from supportix.domain.staffing_terms import WorkKind
 from supportix.projections.checkpoint_queries import AsOf
 from supportix.projections.staffing_scene import staffing_scene
@@ -92,7 +92,7 @@ async def staffing_table(
 
     Refused: NotFound, StaffingTermsNotSet, NothingForecast, ArrivalsInvalid.
     """
-    hour = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    hour = hour_of(at)
     scene = await staffing_scene(pool, hour, department_ids=[department_id])
     if not scene.departments:
         raise NotFound(f"no department has the id {department_id}")

@@ -4,10 +4,10 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import literal, select, tuple_
+from sqlalchemy import select, tuple_
 
 from supportix.domain.advice_words import AdviceEvidence, AdviceKind, AdviceScore, AdviceState
-from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, fetch, fetch_one
+from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, bound, fetch, fetch_one
 from supportix.projections.staffing_advice import AdviceList, AdviceRow, staffing_advice
 
 
@@ -77,9 +77,7 @@ async def advice_page(
     if ends_after is not None:
         query = query.where(own.ends_at > ends_after)
     if behind is not None:
-        values = (behind.begins_at, behind.advice_id)
-        bound = tuple_(*(literal(value, column.type) for value, column in zip(values, columns, strict=True)))
-        query = query.where(tuple_(*columns) < bound)
+        query = query.where(tuple_(*columns) < bound(columns, behind.begins_at, behind.advice_id))
     order = [column.desc() for column in columns]
     return await fetch(database, query, AdviceView, of=[AdviceList.name], order=order, limit=limit)
 

@@ -5,12 +5,12 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Select, func, literal, select, tuple_
+from sqlalchemy import Select, func, select, tuple_
 
 from supportix.domain.agent import Availability
 from supportix.domain.schedule import Schedule
 from supportix.projections.agent_load import AgentLoad, agent_load
-from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, RowT, fetch, fetch_one
+from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, RowT, bound, fetch, fetch_one
 from supportix.projections.department_queries import NameKey
 
 
@@ -83,6 +83,5 @@ async def _page(
     if department_id is not None:
         query = query.where(agent_load.c.department_ids.contains([department_id]))
     if behind is not None:
-        bound = tuple_(literal(behind.name, order[0].type), literal(behind.id, order[1].type))
-        query = query.where(tuple_(*order) > bound)
+        query = query.where(tuple_(*order) > bound(order, behind.name, behind.id))
     return await fetch(database, query, row_type, of=[AgentLoad.name], order=order, limit=limit)

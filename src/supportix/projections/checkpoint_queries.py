@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import msgspec
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
-from sqlalchemy import ColumnElement, Select, func, make_url, select, true
+from sqlalchemy import ColumnElement, Select, func, literal, make_url, select, true, tuple_
 
 from supportix.projections.catalogue import PROJECTIONS
 from supportix.settings import Settings
@@ -154,6 +154,11 @@ async def read_model_progress(pool: AsyncConnectionPool[Any]) -> tuple[ReadModel
         cursor = connection.cursor(row_factory=class_row(ReadModelProgress))
         await cursor.execute(_READ_MODELS, (list(PROJECTIONS),), prepare=True)
         return tuple(await cursor.fetchall())
+
+
+def bound(columns: Sequence[ColumnElement[Any]], *values: Any) -> ColumnElement[Any]:
+    """The values as a row, to hold the row of these columns against: what a page goes on behind."""
+    return tuple_(*(literal(value, column.type) for value, column in zip(values, columns, strict=True)))
 
 
 async def fetch(

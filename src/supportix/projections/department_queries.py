@@ -1,7 +1,6 @@
 """Reading departments and their queues."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -12,7 +11,7 @@ from supportix.domain.demand import Demand
 from supportix.domain.staffing_terms import StaffingTerms
 from supportix.domain.ticket_words import Channel, Priority
 from supportix.projections.agent_load import AgentLoad, agent_load
-from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, fetch, fetch_one
+from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, bound, fetch, fetch_one
 from supportix.projections.department_queue import DepartmentQueue, department_queue, place_columns
 from supportix.projections.departments import DepartmentDirectory, departments, known_events
 from supportix.projections.ticket_list import TicketList, tickets
@@ -116,7 +115,7 @@ async def department_page(database: ReadDatabase, *, behind: NameKey | None, lim
     query = select(*_OWN)
     order = [departments.c.name, departments.c.department_id]
     if behind is not None:
-        query = query.where(tuple_(*order) > _bound(order, behind.name, behind.id))
+        query = query.where(tuple_(*order) > bound(order, behind.name, behind.id))
     return await fetch(database, query, DepartmentView, of=[DepartmentDirectory.name], order=order, limit=limit)
 
 
@@ -160,7 +159,7 @@ async def queue_summaries(
         .group_by(departments.c.department_id)
     )
     if behind is not None:
-        query = query.where(tuple_(*order) > _bound(order, behind.name, behind.id))
+        query = query.where(tuple_(*order) > bound(order, behind.name, behind.id))
     return await fetch(database, query, QueueSummary, of=_QUEUE, order=order, limit=limit)
 
 
@@ -192,7 +191,7 @@ async def queue_page(
     ).select_from(placed.join(tickets, tickets.c.ticket_id == own.ticket_id))
     if behind is not None:
         columns = place_columns(own)
-        query = query.where(tuple_(*columns) > _bound(columns, *msgspec.structs.astuple(behind)))
+        query = query.where(tuple_(*columns) > bound(columns, *msgspec.structs.astuple(behind)))
     return await fetch(database, query, QueueEntry, of=[*_QUEUE, TicketList.name], order=[own.place], limit=limit)
 
 
@@ -207,7 +206,3 @@ def _served(department_id: ColumnElement[UUID], agent_id: UUID | None) -> Column
     if agent_id is None:
         return literal(True)
     return department_id.in_(select(func.unnest(agent_load.c.department_ids)).where(agent_load.c.agent_id == agent_id))
-
-
-def _bound(columns: list[Any], *values: Any) -> Any:
-    return tuple_(*(literal(value, column.type) for value, column in zip(values, columns, strict=True)))

@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import Integer, cast, func, select
 
-from supportix.domain.forecast_words import DESK_ID
+from supportix.domain.forecast_words import DESK_ID, DESK_NAME, hour_of
 from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, fetch
 from supportix.projections.departments import DepartmentDirectory, departments
 from supportix.projections.forecast_queries import (
@@ -24,7 +24,6 @@ from supportix.projections.forecast_queries import (
 )
 from supportix.projections.forecasts import Forecasts, forecast_scores
 
-DESK_NAME = "The whole desk"
 RANK_BINS = 10
 CHARTED = timedelta(days=7)
 
@@ -122,7 +121,7 @@ async def _named(database: ReadDatabase) -> AsOf[list[NamedSeries]]:
 def _in_order(named: Sequence[NamedSeries], wanted: set[UUID]) -> list[NamedSeries]:
     """The desk first, then departments by name. One that isn't known is named by its id."""
     known = {each.department_id: each for each in named}
-    known[DESK_ID] = NamedSeries(DESK_ID, DESK_NAME, common_time_zone(each.time_zone for each in named))
+    known[DESK_ID] = NamedSeries(DESK_ID, DESK_NAME.capitalize(), common_time_zone(each.time_zone for each in named))
     found = [known.get(each) or NamedSeries(each, str(each), "UTC") for each in wanted]
     return sorted(found, key=lambda each: (each.department_id != DESK_ID, each.name.casefold(), each.department_id))
 
@@ -146,7 +145,7 @@ def _ranks(counts: Iterable[RankCount]) -> defaultdict[UUID, tuple[int, ...]]:
 
 
 async def _charted(database: ReadDatabase, series_id: UUID, end: datetime) -> AsOf[list[HourAgainstForecast]]:
-    full = end.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    full = hour_of(end)
     return await against_actual(database, series_id, full - CHARTED, full)
 
 

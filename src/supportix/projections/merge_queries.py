@@ -4,12 +4,12 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import literal, or_, select, tuple_
+from sqlalchemy import or_, select, tuple_
 
 from supportix.domain.merge import AbandonReason, DecidedBy, MergeState
 from supportix.domain.merge_evidence import Evidence, Trigger
 from supportix.domain.merge_settings import MergeSettings, MergeStrategy
-from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, fetch, fetch_one
+from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, bound, fetch, fetch_one
 from supportix.projections.departments import DepartmentDirectory, departments
 from supportix.projections.merges import MergeList, MergeRow, department_merging, merges
 
@@ -87,9 +87,7 @@ async def merge_page(
         ids = wanted.department_id
         query = query.where(or_(merges.c.source_id.in_(ids), merges.c.target_id.in_(ids)))
     if behind is not None:
-        values = (behind.suggested_at, behind.merge_id)
-        bound = tuple_(*(literal(value, column.type) for value, column in zip(values, columns, strict=True)))
-        query = query.where(tuple_(*columns) < bound)
+        query = query.where(tuple_(*columns) < bound(columns, behind.suggested_at, behind.merge_id))
     order = [column.desc() for column in columns]
     return await fetch(database, query, MergeView, of=[MergeList.name], order=order, limit=limit)
 

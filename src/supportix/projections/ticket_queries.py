@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, DateTime, Integer, Select, and_, cast, fun
 
 from supportix.domain.ticket_words import Channel, Priority, Status
 from supportix.projections.agent_load import AgentLoad, agent_load
-from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, fetch, fetch_one
+from supportix.projections.checkpoint_queries import AsOf, ReadDatabase, bound, fetch, fetch_one
 from supportix.projections.department_queue import DepartmentQueue, department_queue, place_columns
 from supportix.projections.ticket_list import TicketList, tickets
 from supportix.projections.traffic_history import TrafficHistory, quarter_of, queue_pace
@@ -130,10 +130,8 @@ async def ticket_page(
     columns = _ORDERS[sort]
     query = select(*_summary(scope)).where(_visible(scope), *_conditions(wanted))
     if behind is not None:
-        values = (behind.rank, behind.moment, behind.ticket_id)[-len(columns) :]
-        bound = tuple_(*(literal(value, column.type) for value, column in zip(values, columns, strict=True)))
-        here = tuple_(*columns)
-        query = query.where(here < bound if sort in _DESCENDING else here > bound)
+        here, there = tuple_(*columns), bound(columns, *(behind.rank, behind.moment, behind.ticket_id)[-len(columns) :])
+        query = query.where(here < there if sort in _DESCENDING else here > there)
     order = [column.desc() for column in columns] if sort in _DESCENDING else list(columns)
     return await fetch(database, query, TicketSummary, of=[TicketList.name, AgentLoad.name], order=order, limit=limit)
 

@@ -51,9 +51,9 @@ def _of_forecast(epoch: str, position: int, fact: ForecastIssued | ForecastUpdat
         occurred_at=fact.occurred_at,
         begin=steps.begin,
         running_mean=steps.means[0],
-        running_quantiles=[row[0] for row in steps.quantiles],
+        running_quantiles=[*steps.quantiles_of(0)],
         next_mean=steps.means[1],
-        next_quantiles=[row[1] for row in steps.quantiles],
+        next_quantiles=[*steps.quantiles_of(1)],
         arrived=arrived,
         elapsed_seconds=elapsed,
     )

@@ -1,6 +1,6 @@
 """Forecasts: of each department and the whole desk, how good they were, and what makes them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, TypeVar
 from uuid import UUID
@@ -15,7 +15,7 @@ from supportix.api.refusals import Fault, InvalidRequest, SpanTooLong
 from supportix.commands.desk import Outcome
 from supportix.commands.forecast_models import ForecastModelAnswer
 from supportix.domain.errors import NotFound
-from supportix.domain.forecast_words import DESK_ID, LEVELS, Confidence, Horizon, Steps
+from supportix.domain.forecast_words import DESK, DESK_ID, LEVELS, Confidence, Horizon, Steps, department_of, hour_of
 from supportix.forecasting.quarter_hours import by_quarters
 from supportix.forecasting.running_hour import running_hour
 from supportix.identity.roles import Permission
@@ -34,7 +34,6 @@ from supportix.projections.forecast_queries import (
 
 TAG = "Forecasts"
 READING = any_of(Permission.FORECASTS_READ)
-DESK = "desk"
 HOUR = timedelta(hours=1)
 LONGEST_SPAN = timedelta(days=62)
 LONGEST_ACCURACY = timedelta(days=366)
@@ -209,10 +208,10 @@ async def get_forecast(call: Call, series: SeriesName, query: ForecastQuery) -> 
 async def get_forecast_against_actual(call: Call, series: SeriesName, query: HoursQuery) -> Read[ForecastAgainstActual]:
     """Read what came in each hour beside what had been forecast as it began."""
     _must_span(query.begin, query.end, LONGEST_SPAN)
-    begin = query.begin.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    begin = hour_of(query.begin)
     found = await against_actual(call.backend.database, _id_of(series), begin, query.end)
     items = tuple(found.value)
-    return Read(ForecastAgainstActual(department_id=_outward_id(_id_of(series)), items=items), found.position)
+    return Read(ForecastAgainstActual(department_id=department_of(_id_of(series)), items=items), found.position)
 
 
 @command(
@@ -225,7 +224,7 @@ async def get_forecast_against_actual(call: Call, series: SeriesName, query: Hou
 )
 async def choose_forecast_model(call: Call, series: SeriesName, body: Nothing) -> Outcome:  # noqa: ARG001 - checked to be empty.
     """Have the model of a series chosen anew, at the next hour."""
-    department_id = _outward_id(_id_of(series))
+    department_id = department_of(_id_of(series))
     models_of = call.backend.core.forecast_models
     return await models_of.ask_for_choice(department_id, call.actor, call.envelope, at=call.at)
 
@@ -234,7 +233,7 @@ def _current(latest: LatestForecast, at: datetime) -> CurrentForecast:
     elapsed = min(HOUR, at - latest.begin).total_seconds()
     steps = running_hour(latest.steps, arrived=latest.arrived, elapsed_seconds=elapsed, carry=latest.carry)
     return CurrentForecast(
-        department_id=_outward_id(latest.department_id),
+        department_id=department_of(latest.department_id),
         issued_at=latest.issued_at,
         model=latest.model,
         confidence=latest.confidence,
@@ -252,7 +251,7 @@ def _current(latest: LatestForecast, at: datetime) -> CurrentForecast:
 
 def _detail(issued: IssuedForecast, steps: Steps) -> ForecastDetail:
     return ForecastDetail(
-        department_id=_outward_id(issued.department_id),
+        department_id=department_of(issued.department_id),
         horizon=issued.horizon,
         issued_at=issued.issued_at,
         model=issued.model,
@@ -264,7 +263,7 @@ def _detail(issued: IssuedForecast, steps: Steps) -> ForecastDetail:
 
 
 def _expected(steps: Steps, place: int) -> ExpectedCount:
-    by_level = dict(zip(LEVELS, (row[place] for row in steps.quantiles), strict=True))
+    by_level = dict(zip(LEVELS, steps.quantiles_of(place), strict=True))
     return ExpectedCount(
         begin=steps.begin_of(place),
         end=steps.begin_of(place + 1),
@@ -283,13 +282,9 @@ def _id_of(series: str) -> UUID:
     return DESK_ID if series == DESK else UUID(series)
 
 
-def _outward_id(department_id: UUID) -> UUID | None:
-    return None if department_id == DESK_ID else department_id
-
-
 def _outward(view: msgspec.Struct, kind: type[OutwardT]) -> OutwardT:
     fields = {name: getattr(view, name) for name in view.__struct_fields__}
-    return kind(**fields | {"department_id": _outward_id(fields["department_id"])})
+    return kind(**fields | {"department_id": department_of(fields["department_id"])})
 
 
 def _must_span(begin: datetime, end: datetime, longest: timedelta) -> None:
