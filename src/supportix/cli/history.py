@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import rich_click as click
 
+from supportix.cli.department_names import named_department
 from supportix.cli.environment import command_settings, data_option
 from supportix.cli.errors import DIFFERENCE_FOUND, CommandRefused
 from supportix.cli.output import progress, show_table
@@ -52,7 +52,7 @@ def audit(
     scope = AuditScope(
         since=since and since.replace(tzinfo=UTC),
         until=until and until.replace(tzinfo=UTC),
-        department_id=_department_id(settings, department) if department else None,
+        department_id=named_department(settings, department).department_id if department else None,
     )
     report = asyncio.run(_audit(settings, scope))
     if as_json:
@@ -86,17 +86,6 @@ def _show_audit(report: AuditReport) -> None:
     click.echo(f"  {report.findings[0].what}")
     rows = [(finding.position, finding.stream_id, finding.what) for finding in report.findings]
     show_table("Differences", ("position", "stream", "what"), rows)
-
-
-def _department_id(settings: Settings, name: str) -> UUID:
-    from supportix.cli.connecting import connected
-
-    with connected(settings) as connection:
-        rows = connection.execute("SELECT department_id, name FROM read_model.departments ORDER BY name").fetchall()
-    for department_id, known in rows:
-        if known.casefold() == name.casefold():
-            return UUID(str(department_id))
-    raise CommandRefused(f"there is no department {name!r}; expected one of: {', '.join(row[1] for row in rows)}")
 
 
 @click.command()

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from supportix.domain.forecast_words import LEVELS, Steps
+from supportix.domain.forecast_words import HOUR_SECONDS, LEVELS, Steps
 from supportix.pictures import must_be_drawable, save
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def draw_forecast(
         times, counts = zip(*((at.astimezone(zone), count) for at, count in came), strict=True)
         axes.step(times, counts, where="post", color=_GREY, linewidth=1.2, label="came")
     axes.set_title(title, loc="left", fontsize=12)
-    axes.set_ylabel("tickets an hour" if steps.step_seconds == 3_600 else "tickets")  # noqa: PLR2004 - an hour's seconds.
+    axes.set_ylabel("tickets an hour" if steps.step_seconds == HOUR_SECONDS else "tickets")
     axes.set_ylim(bottom=0)
     locator = AutoDateLocator(tz=zone)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
