@@ -11,7 +11,7 @@ from supportix.bootstrap import Core
 from supportix.domain.calendar import BusinessCalendar
 from supportix.domain.forecast_words import DESK_ID
 from supportix.domain.ids import DepartmentId
-from supportix.projections.forecast_report_queries import DESK_NAME, common_time_zone, forecast_report
+from supportix.projections.forecast_report_queries import common_time_zone, forecast_report
 from supportix.store.committer import Command
 
 __all__ = ["reading"]
@@ -42,7 +42,7 @@ async def test_every_series_with_a_forecast_a_model_or_a_score_the_desk_first(co
         found = await forecast_report(database, SINCE, UNTIL, at=HALF_PAST)
     desk, unknown, of_billing, of_sales = found.series
     assert [(each.series_id, each.name, each.time_zone) for each in found.series] == [
-        (DESK_ID, DESK_NAME, "Europe/Berlin"),
+        (DESK_ID, "The whole desk", "Europe/Berlin"),
         (UNKNOWN, str(UNKNOWN), "UTC"),
         (billing, "billing", "Europe/Berlin"),
         (sales, "Sales", "Europe/Berlin"),
