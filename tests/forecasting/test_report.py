@@ -12,11 +12,11 @@ import yaml
 from tests.issued import hours
 
 from supportix.api.forecast_figures import ForecastFigures
-from supportix.domain.forecast_words import DESK_ID, CandidateScore, Confidence, Horizon
+from supportix.domain.forecast_words import DESK_ID, DESK_NAME, CandidateScore, Confidence, Horizon
 from supportix.forecasting.accuracy_table import cells
 from supportix.forecasting.report import PageRefused, must_be_a_page, page, write_page
 from supportix.projections.forecast_queries import Accuracy, HourAgainstForecast, LatestForecast, ModelView
-from supportix.projections.forecast_report_queries import DESK_NAME, ForecastReport, ReportedSeries
+from supportix.projections.forecast_report_queries import ForecastReport, ReportedSeries
 
 AT = datetime(2026, 3, 29, 9, 30, tzinfo=UTC)
 NINE = datetime(2026, 3, 29, 9, 0, tzinfo=UTC)
