@@ -157,5 +157,5 @@ def not_compared(series: Series) -> Choice:
     """Until models are compared on the series: the default where the history is long enough for it."""
     if len(series) < _DEFAULT_HOURS:
         return cold_choice(series)
-    reason = "models haven't been compared on this department's traffic yet"
+    reason = "models haven't been compared on its traffic yet"
     return Choice(mixture=DEFAULT, reason=reason, confidence="normal", history_hours=len(series))
